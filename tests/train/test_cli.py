@@ -1,0 +1,111 @@
+"""The whole command, as a person runs it, on a drawn data set and a narrow network."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import make_data_set
+from train import cli, vgg16
+
+RECIPE = """
+width = 0.125
+average = 0.5
+stages = [{ size = 48, epochs = 1, learning_rate = 1e-3, batch = 8 }]
+"""
+MERGED = """
+width = 0.25
+average = 0.5
+members = [{ recipe = "narrow.toml", seed = 1 }, { recipe = "narrow.toml", seed = 2 }]
+stages = [{ size = 48, epochs = 1, learning_rate = 1e-4, batch = 8 }]
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_data_set(tmp_path_factory.mktemp("data"), train=36)
+
+
+def _recipe(folder: Path, text: str, name: str = "recipe.toml") -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def test_run_leaves_a_model_and_a_report(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+
+    status = cli.main([str(data), "--out", str(out), "--recipe", _recipe(tmp_path, RECIPE), "--test"])
+
+    assert status == 0
+    assert str(out / "report.html") in capsys.readouterr().out
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["test"]["images"] == 12
+    assert (
+        metrics["test"]["accuracy"]["low"]
+        <= metrics["test"]["accuracy"]["value"]
+        <= metrics["test"]["accuracy"]["high"]
+    )
+    assert {row["split"] for row in json.loads((out / "manifest.json").read_text())["images"]} == {
+        "train",
+        "validation",
+        "test",
+    }
+    page = (out / "report.html").read_text()
+    assert "not a medical device" in page
+    for linked in (
+        "learning-curves.png",
+        "roc.png",
+        "confusion.png",
+        "reliability.png",
+        "metrics.json",
+        "manifest.json",
+    ):
+        assert linked in page
+        assert (out / linked).stat().st_size > 100
+
+
+def test_members_are_trained_merged_and_tuned(data: Path, tmp_path: Path) -> None:
+    _recipe(tmp_path, RECIPE, "narrow.toml")
+
+    status = cli.main([str(data), "--out", str(tmp_path / "run"), "--recipe", _recipe(tmp_path, MERGED)])
+
+    assert status == 0
+    members = [vgg16.load(tmp_path / "run" / f"member-{place}" / "vgg16.keras") for place in (1, 2)]
+    assert [member.get_layer("block5_conv3").filters for member in members] == [64, 64]
+    assert vgg16.load(tmp_path / "run" / "vgg16.keras").get_layer("block5_conv3").filters == 128
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "has no folder train/NORMAL"),
+        (["DATA", "--resume"], "holds no run to resume"),
+        (["DATA", "--recipe", "missing.toml"], "missing.toml cannot be read"),
+        (["DATA", "--weights", "imagenet", "--recipe", "RECIPE"], "Pretrained weights need a recipe of width 1"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    names = {"DATA": str(data), "RECIPE": _recipe(tmp_path, RECIPE)}
+
+    status = cli.main([*(names.get(word, word) for word in arguments), "--out", str(tmp_path / "run")])
+
+    error = capsys.readouterr().err
+    assert status == 2
+    assert sentence in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_second_run_in_the_same_folder_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(data), "--out", str(tmp_path / "run"), "--recipe", _recipe(tmp_path, RECIPE)]
+    assert cli.main(command) == 0
+    model = (tmp_path / "run" / "vgg16.keras").read_bytes()
+
+    assert cli.main(command) == 2
+
+    assert "holds a run already" in capsys.readouterr().err
+    assert (tmp_path / "run" / "vgg16.keras").read_bytes() == model

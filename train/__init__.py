@@ -1,0 +1,1 @@
+"""Labelled radiographs in, a trained VGG-16 and its report out."""

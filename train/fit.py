@@ -1,0 +1,229 @@
+"""The training itself: stages of a recipe, weights averaged, a checkpoint every epoch."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import keras
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from train import checkpoint
+from train.batches import Plan, epoch_batches, steps_per_epoch
+from train.evaluate import Figures, figures, pneumonia_probability
+from train.recipe import Recipe, Stage
+
+MODEL_FILE = "vgg16.keras"
+_PREDICT_BATCH = 32
+
+
+class Labelled(msgspec.Struct, frozen=True):
+    """Radiographs and what they show: ``uint8 (n, 224, 224, 1)`` and ``float32 (n, 3)``."""
+
+    pixels: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """One line of ``history.jsonl``."""
+
+    epoch: int
+    size: int
+    loss: float
+    validation: Figures
+    seconds: float
+
+
+def prepare_backend(precision: str, seed: int) -> str:
+    """Seed every generator and choose the precision: ``auto`` takes bfloat16 where the machine multiplies it faster.
+
+    Returns:
+        The Keras dtype policy that is in force.
+    """
+    keras.utils.set_random_seed(seed)
+    policy = precision if precision != "auto" else ("mixed_bfloat16" if _multiplies_bfloat16() else "float32")
+    keras.mixed_precision.set_dtype_policy(policy)
+    return policy
+
+
+def fit(
+    model: keras.Model,
+    training: Labelled,
+    validation: Labelled,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+) -> keras.Model:
+    """Train a model by a recipe, leaving ``vgg16.keras``, ``history.jsonl`` and a checkpoint in the folder.
+
+    Args:
+        model: Where to start, from ``vgg16.build``, for any input size.
+        training: What to learn from.
+        validation: What to judge each epoch by; no choice of the training hangs on it.
+        recipe: How to train.
+        folder: Where the run's files go; it exists.
+        seed: Of the order and the augmentation.
+        resume: Go on from the folder's checkpoint, to the result the training would have had uninterrupted.
+        say: Takes one line an epoch.
+
+    Returns:
+        The trained model, with averaged weights.
+    """
+    done = checkpoint.epochs_done(folder) if resume else 0
+    averaged = keras.models.clone_model(model)
+    history = folder / "history.jsonl"
+    _keep_lines(history, done)
+    epochs = sum(stage.epochs for stage in recipe.stages)
+    if done:
+        checkpoint.restore(folder, model)
+    first = 0
+    with ThreadPoolExecutor(_threads(), "augment") as pool:
+        for stage in recipe.stages:
+            last = first + stage.epochs
+            if done < last:
+                steps = steps_per_epoch(len(training.pixels), stage.batch)
+                _compile(model, recipe, stage, steps)
+                if done > first:
+                    checkpoint.restore_optimizer(folder, model)
+                plan = Plan(stage.size, stage.batch, recipe.mixup, recipe.label_smoothing, recipe.augmentation, seed)
+                for epoch in range(max(first, done), last):
+                    started = time.monotonic()
+                    loss = _run_epoch(model, training, plan, epoch, steps, pool)
+                    _average(model, averaged, folder, epoch + 1, keep=epoch + 1 == last)
+                    result = _judge(averaged, validation, stage.size)
+                    line = Epoch(epoch + 1, stage.size, loss, result, round(time.monotonic() - started, 1))
+                    with history.open("ab") as file:
+                        file.write(msgspec.json.encode(line) + b"\n")
+                    say(_in_words(line, epochs))
+            first = last
+    averaged.set_weights(model.get_weights())
+    averaged.save(folder / MODEL_FILE)
+    return averaged
+
+
+def _in_words(line: Epoch, epochs: int) -> str:
+    found = line.validation
+    return (
+        f"epoch {line.epoch}/{epochs}  {line.size} px  loss {line.loss:.4f}  "
+        f"validation AUC {found.auc:.4f}, {found.right}/{found.images} right  {line.seconds:.0f} s"
+    )
+
+
+def _keep_lines(history: Path, count: int) -> None:
+    """Drop what a stopped training wrote after the checkpoint it goes on from."""
+    lines = history.read_text().splitlines(keepends=True) if history.exists() else []
+    history.write_text("".join(lines[:count]))
+
+
+def predict_logits(model: keras.Model, pixels: NDArray[np.uint8], size: int | None = None) -> NDArray[np.float32]:
+    """The model's answers.
+
+    Args:
+        model: From grey pixels to logits.
+        pixels: ``uint8`` of shape ``(n, rows, columns, 1)``.
+        size: Pixels a side to bring them to first; as they are if ``None``.
+
+    Returns:
+        ``float32`` of shape ``(n, 3)``.
+    """
+    rows = []
+    for start in range(0, len(pixels), _PREDICT_BATCH):
+        batch = pixels[start : start + _PREDICT_BATCH]
+        if size is not None and size != batch.shape[1]:
+            batch = np.stack(
+                [cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)[..., None] for image in batch]
+            )
+        rows.append(
+            np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(batch.astype(np.float32))), np.float32)
+        )
+    return np.concatenate(rows) if rows else np.zeros((0, 3), np.float32)
+
+
+def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> None:
+    for layer in model.layers:
+        layer.trainable = stage.train == "all" or layer.name == "map"
+    total = steps * stage.epochs
+    warmup = max(1, min(steps, total // 10))
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, total - warmup), warmup_target=stage.learning_rate, warmup_steps=warmup
+        ),
+        weight_decay=recipe.weight_decay,
+        global_clipnorm=1.0,
+        use_ema=True,
+        ema_momentum=recipe.average,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gain"])
+    # XLA pays on GPUs; on a CPU TensorFlow's own kernels are faster, and PyTorch would want a compiler.
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def _run_epoch(
+    model: keras.Model, training: Labelled, plan: Plan, epoch: int, steps: int, pool: ThreadPoolExecutor
+) -> float:
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    total, loss = 0.0, 0.0
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("", total=steps, epoch=epoch + 1, loss=0.0)
+        batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool)
+        for step, (images, targets) in enumerate(batches, start=1):
+            total += float(model.train_on_batch(images, targets))
+            loss = total / step
+            bar.update(task, advance=1, loss=loss)
+    return loss
+
+
+def _average(model: keras.Model, averaged: keras.Model, folder: Path, epochs_done: int, *, keep: bool) -> None:
+    """Save the state and the averaged weights; a stage that ends hands its averaged weights on."""
+    running = model.get_weights()
+    if not keep:
+        checkpoint.save(folder, model, epochs_done)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged.set_weights(model.get_weights())
+    if keep:
+        checkpoint.save(folder, model, epochs_done)
+    else:
+        model.set_weights(running)
+    partial = folder / f"part.{MODEL_FILE}"
+    averaged.save(partial)
+    partial.replace(folder / MODEL_FILE)
+
+
+def _judge(model: keras.Model, validation: Labelled, size: int) -> Figures:
+    probability = pneumonia_probability(predict_logits(model, validation.pixels, size))
+    return figures(probability, validation.targets[:, 0] < 0.5)
+
+
+def _threads() -> int:
+    return max(1, min(8, len(os.sched_getaffinity(0)) // 2))
+
+
+def _multiplies_bfloat16() -> bool:
+    if keras.distribution.list_devices("gpu"):
+        return True
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

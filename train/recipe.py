@@ -1,0 +1,73 @@
+"""A recipe: everything that decides how a model is trained, as one TOML file."""
+
+from pathlib import Path
+
+import msgspec
+
+from edge_runtime.errors import UsageError
+from train.augment import Augmentation
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch of training at one image size: pixels a side, epochs, and the highest learning rate."""
+
+    size: int
+    epochs: int
+    learning_rate: float
+    batch: int = 32
+    train: str = "all"
+    """``head`` leaves the pretrained convolutions alone."""
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A narrow model to train first and merge: the recipe's file name, beside this one, and the seed."""
+
+    recipe: str
+    seed: int
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model is trained.
+
+    Attributes:
+        stages: One after the other, each with a learning rate that warms up and falls to zero along a cosine; none to
+            leave merged members as they are.
+        members: Narrow models that are trained first; merged, they are what the stages start from.
+        width: Share of VGG-16's channels.
+        weight_decay: Decoupled, on the kernels alone.
+        label_smoothing: Share of the target spread over the three classes.
+        mixup: Shape of the Beta distribution that images are mixed by; 0 for none.
+        dropout: Share of the last feature maps' channels dropped.
+        average: Decay of the exponential moving average of the weights, the weights that are kept.
+        validation_share: Share of the training images, by patient, to validate with.
+        split_seed: Chooses the patients to validate with, so that runs with other seeds are judged on the same ones.
+        augmentation: How far each disturbance may go.
+    """
+
+    stages: tuple[Stage, ...] = ()
+    members: tuple[Member, ...] = ()
+    width: float = 1.0
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    mixup: float = 0.2
+    dropout: float = 0.1
+    average: float = 0.998
+    validation_share: float = 0.1
+    split_seed: int = 0
+    augmentation: Augmentation = Augmentation()
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        UsageError: The file is missing, no TOML, or has a wrong key or value, which is named.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+    except OSError as error:
+        raise UsageError(f"The recipe {path} cannot be read ({error.strerror}): name one of train/recipes/.") from error
+    except msgspec.MsgspecError as error:
+        raise UsageError(
+            f"The recipe {path} is not valid ({error}): compare it with those in train/recipes/."
+        ) from error

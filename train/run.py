@@ -1,0 +1,154 @@
+"""One run, from a data set and a recipe to a folder with the model and its report."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import msgspec
+
+from edge_runtime.errors import UsageError
+from train import dataset, fit, judge, recipe, report, vgg16
+from train.merge import merge
+from train.recipe import Recipe
+
+_SPLITS = ("train", "validation", "test")
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a person asked for.
+
+    Attributes:
+        data: Root of the data set.
+        out: The run's folder.
+        recipe: The recipe's file.
+        weights: ``none``, ``imagenet`` or a file of pretrained VGG-16 weights.
+        seed: Of the weights, the order and the augmentation.
+        resume: Go on with the run that the folder holds.
+        precision: ``auto``, ``float32``, ``mixed_bfloat16`` or ``mixed_float16``.
+        limit: About how many images of each split to take, for a trial.
+        test: Judge on the official test split too.
+    """
+
+    data: Path
+    out: Path
+    recipe: Path
+    weights: str = "none"
+    seed: int = 0
+    resume: bool = False
+    precision: str = "auto"
+    limit: int | None = None
+    test: bool = False
+
+
+def run(options: Options, say: Callable[[str], None] = print) -> Path:
+    """Train, judge and report; returns the path of ``report.html``.
+
+    Raises:
+        UsageError: The data, the recipe or the folder cannot be used as given.
+    """
+    plan = recipe.read(options.recipe)
+    _refuse_mismatch(options, plan)
+    say(f"Reading {options.data}")
+    manifest = dataset.read(
+        options.data, validation_share=plan.validation_share, seed=plan.split_seed, limit=options.limit
+    )
+    _open_folder(options, manifest)
+    policy = fit.prepare_backend(options.precision, options.seed)
+    training, validation = (_load(options.data, manifest, split) for split in ("train", "validation"))
+    say(
+        f"{len(training.pixels)} images to train with, {len(validation.pixels)} to validate; "
+        f"{policy} on {keras.backend.backend()}"
+    )
+
+    start = _start(options, plan, training, validation, say)
+    fit.fit(start, training, validation, plan, options.out, seed=options.seed, resume=options.resume, say=say)
+
+    test = _load(options.data, manifest, "test") if options.test else None
+    # Judged in float32 whatever the training's precision, because that is what conversion starts from.
+    keras.mixed_precision.set_dtype_policy("float32")
+    judgement = judge.judge(vgg16.load(options.out / fit.MODEL_FILE), validation, test, say)
+    history = tuple(
+        msgspec.json.decode(line, type=fit.Epoch) for line in (options.out / "history.jsonl").read_bytes().splitlines()
+    )
+    return report.write(options.out, judgement, history, _describe(options, manifest, policy))
+
+
+def _refuse_mismatch(options: Options, plan: Recipe) -> None:
+    if options.weights != "none" and (plan.members or plan.width != 1.0):
+        raise UsageError(
+            f"Pretrained weights need a recipe of width 1 without members, and {options.recipe} is another: "
+            "use train/recipes/pretrained.toml."
+        )
+
+
+def _open_folder(options: Options, manifest: dataset.Manifest) -> None:
+    """Create the run's folder, or make sure that a resumed run goes on with its own recipe and data."""
+    files = {"recipe.toml": options.recipe.read_bytes(), "manifest.json": msgspec.json.encode(manifest)}
+    if options.resume:
+        for name, content in files.items():
+            if not (options.out / name).exists():
+                raise UsageError(f"{options.out} holds no run to resume: leave --resume out to start one.")
+            if (options.out / name).read_bytes() != content:
+                raise UsageError(
+                    f"{options.out} was started with another {name}: resume with the same data, recipe and options, "
+                    "or start anew in another folder."
+                )
+        return
+    if (options.out / "recipe.toml").exists():
+        raise UsageError(f"{options.out} holds a run already: go on with it by --resume, or name another folder.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (options.out / name).write_bytes(content)
+
+
+def _load(root: Path, manifest: dataset.Manifest, split: str) -> fit.Labelled:
+    images = manifest.of(split)
+    return fit.Labelled(dataset.load_pixels(root, images), dataset.targets(images))
+
+
+def _start(
+    options: Options, plan: Recipe, training: fit.Labelled, validation: fit.Labelled, say: Callable[[str], None]
+) -> keras.Model:
+    """The model to start the recipe's stages from."""
+    scratch = options.weights == "none"
+    members = [
+        _member(options.recipe.parent / member.recipe, member.seed, options, training, validation, place, say)
+        for place, member in enumerate(plan.members, start=1)
+    ]
+    keras.utils.set_random_seed(options.seed)
+    model = vgg16.build(None, width=plan.width, standardize=scratch, dropout=plan.dropout, seed=options.seed)
+    if members:
+        say(f"Merging {len(members)} members")
+        merge(members, model)
+    elif not scratch:
+        vgg16.load_pretrained(model, options.weights)
+    return model
+
+
+def _member(
+    path: Path, seed: int, options: Options, training: fit.Labelled, validation: fit.Labelled, place: int,
+    say: Callable[[str], None],
+) -> keras.Model:  # fmt: skip
+    plan = recipe.read(path)
+    folder = options.out / f"member-{place}"
+    folder.mkdir(exist_ok=True)
+    say(f"Member {place}: {path.name}, seed {seed}")
+    keras.utils.set_random_seed(seed)
+    model = vgg16.build(None, width=plan.width, dropout=plan.dropout, seed=seed)
+    return fit.fit(model, training, validation, plan, folder, seed=seed, resume=options.resume, say=say)
+
+
+def _describe(options: Options, manifest: dataset.Manifest, policy: str) -> report.Run:
+    return report.Run(
+        command=shlex.join(["python", "-m", "train", *sys.argv[1:]]),
+        seed=options.seed,
+        precision=policy,
+        backend=keras.backend.backend(),
+        versions={name: version(name) for name in ("keras", "numpy", "opencv-python-headless")},
+        data_sha256=manifest.sha256(),
+        counts={split: dict(Counter(image.label for image in manifest.of(split))) for split in _SPLITS},
+    )
