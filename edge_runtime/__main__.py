@@ -1,0 +1,8 @@
+"""``python -m edge_runtime``: the command ``edge-pneumo`` where it is not installed."""
+
+import sys
+
+from edge_runtime.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

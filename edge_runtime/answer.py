@@ -1,0 +1,150 @@
+"""From a file's bytes to its finding: decode, prepare, infer, each timed, and every refusal a reason in words."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.clock import Clock
+from edge_runtime.errors import ImageError
+from edge_runtime.finding import Finding, Label, Model, Types, printable, timestamp
+from edge_runtime.model.bundle import InputGeometry
+from edge_runtime.model.classifier import Answer, Classifier
+from edge_runtime.radiograph.decode import decode
+from edge_runtime.radiograph.prepare import prepare
+
+_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A finding, and what a heat map is drawn from.
+
+    Attributes:
+        finding: Classified or rejected.
+        grey: The decoded radiograph, ``uint8`` of shape ``(height, width)``; ``None`` where it could not be decoded.
+        answer: What the model said; ``None`` for a rejected file.
+    """
+
+    finding: Finding
+    grey: NDArray[np.uint8] | None
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A file that has been decoded and prepared, or refused: all that needs no model, so that it can be done ahead.
+
+    Attributes:
+        source: The file's name, for the finding.
+        sha256: Of its bytes; ``None`` where they could not be read.
+        grey: ``uint8`` of shape ``(height, width)``; ``None`` where it could not be decoded.
+        pixels: The model input of ``prepare``; ``None`` for a refused file.
+        reason: Why it was refused, or ``None``.
+        received: When the file was met.
+        milliseconds: Time of each stage, and so far in ``total``.
+    """
+
+    source: str
+    sha256: str | None
+    grey: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | None
+    reason: str | None
+    received: datetime
+    milliseconds: dict[str, float]
+
+
+def open_radiograph(
+    source: str,
+    data: bytes | OSError | ImageError,
+    geometry: InputGeometry,
+    *,
+    clock: Clock,
+    received: datetime,
+    read_milliseconds: float | None = None,
+) -> Opened:
+    """Decode and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
+
+    Args:
+        source: The file's name, for the finding.
+        data: The whole file, the error that reading it ended with, or why it was not read.
+        geometry: The model's input.
+        clock: For the time of each stage.
+        received: When the file was met.
+        read_milliseconds: What reading it took, if measured.
+    """
+    begin = clock.seconds()
+    stages = {} if read_milliseconds is None else {"read": read_milliseconds}
+    sha256 = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
+    grey, pixels, reason = None, None, None
+    try:
+        if isinstance(data, ImageError):
+            raise data
+        if isinstance(data, OSError):
+            raise ImageError(f"cannot be read: {(data.strerror or str(data)).lower()}")
+        start = clock.seconds()
+        grey = decode(data)
+        stages["decode"] = clock.milliseconds_since(start)
+        start = clock.seconds()
+        pixels = prepare(grey, geometry.height, geometry.width)
+        stages["prepare"] = clock.milliseconds_since(start)
+    except ImageError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "too large to be decoded in this machine's memory"
+    stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
+    return Opened(source, sha256, grey, pixels, reason, received, stages)
+
+
+def conclude(opened: Opened, classifier: Classifier, *, clock: Clock) -> Answered:
+    """Answer for a file that has been opened."""
+    start = clock.seconds()
+    result = None if opened.pixels is None else classifier.classify(opened.pixels)
+    stages = dict(opened.milliseconds)
+    total = stages.pop("total")
+    if result is not None:
+        stages["infer"] = clock.milliseconds_since(start)
+        total += stages["infer"]
+    stages["total"] = total
+    label, probability, types = _rounded(result)
+    finding = Finding(
+        source=printable(opened.source),
+        sha256=opened.sha256,
+        status="rejected" if result is None else "classified",
+        reason=opened.reason,
+        label=label,
+        probability=probability,
+        types=types,
+        model=Model(name=classifier.bundle.info.name, sha256=classifier.bundle.sha256),
+        engine=classifier.engine.name,
+        received=timestamp(opened.received),
+        finished=timestamp(clock.now()),
+        milliseconds={stage: round(milliseconds, 3) for stage, milliseconds in stages.items()},
+    )
+    return Answered(finding, opened.grey, result)
+
+
+def answer(
+    source: str,
+    data: bytes | OSError | ImageError,
+    classifier: Classifier,
+    *,
+    clock: Clock,
+    received: datetime,
+    read_milliseconds: float | None = None,
+) -> Answered:
+    """``open_radiograph`` and ``conclude`` in one: answer for one file."""
+    geometry = classifier.bundle.info.input
+    opened = open_radiograph(
+        source, data, geometry, clock=clock, received=received, read_milliseconds=read_milliseconds
+    )
+    return conclude(opened, classifier, clock=clock)
+
+
+def _rounded(result: Answer | None) -> tuple[Label | None, float | None, Types | None]:
+    if result is None:
+        return None, None, None
+    types = Types(bacterial=round(result.bacterial, _DECIMALS), viral=round(result.viral, _DECIMALS))
+    return result.label, round(result.probability, _DECIMALS), types

@@ -1,0 +1,88 @@
+"""The command ``edge-pneumo``: one subcommand a module, loaded when it is called."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from edge_runtime.errors import EdgePneumoError
+
+# Each is a module of edge_runtime with ``add_arguments(parser)`` and ``run(arguments) -> exit status``.
+_COMMANDS = {
+    "classify": "answer for files and folders, now",
+    "watch": "answer for what is in a folder and for what arrives there",
+    "verify": "check that this machine computes what the model's converter computed",
+}
+_WRONG_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        args: Without the program's name; ``None`` for those of this process.
+
+    Returns:
+        The exit status: what the subcommand says, 2 for wrong usage.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    arguments = _parser(words).parse_args(words)
+    try:
+        status: int = _module(arguments.command).run(arguments)
+        sys.stdout.flush()
+    except EdgePneumoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _WRONG_USAGE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left, such as head(1); Python's own flush at exit must not complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    return status
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    from edge_runtime.finding import NOTICE
+
+    parser = argparse.ArgumentParser(
+        prog="edge-pneumo",
+        description="Classifies chest radiographs of children as normal or pneumonia.",
+        epilog=NOTICE,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and end")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in _COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.", epilog=NOTICE)
+        if name in words:  # the others stay unloaded: starting fast matters more on a small board than anything here
+            _module(name).add_arguments(command)
+    return parser
+
+
+class _Command(Protocol):
+    """A subcommand's module."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def _module(command: str) -> _Command:
+    return cast(_Command, importlib.import_module(f"edge_runtime.{command}"))
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("edge-pneumo")
+        except PackageNotFoundError:
+            number = "(not installed: run from a checkout)"
+        print(f"{parser.prog} {number}")
+        parser.exit()

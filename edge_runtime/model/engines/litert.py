@@ -1,0 +1,159 @@
+"""LiteRT: ai-edge-litert, or tflite-runtime, its older name with the same interpreter."""
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BundleError, EngineError
+from edge_runtime.model.bundle import Bundle, BundleInfo
+from edge_runtime.model.engines.interface import Quantization, RawOutputs
+
+# Distribution and module, the preferred one first.
+_PACKAGES = (
+    ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    ("tflite-runtime", "tflite_runtime.interpreter"),
+)
+_STDERR = 2
+
+InterpreterFactory = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """An installed interpreter: what to call it, and how to make one."""
+
+    name: str
+    interpreter: InterpreterFactory
+
+
+class LiteRtEngine:
+    """A TFLite interpreter that holds a bundle's model."""
+
+    # The integer kernels are exact, so anything but the converter's own numbers is an error.
+    tolerance = 0
+
+    def __init__(self, model: bytes, info: BundleInfo, library: Library, threads: int) -> None:
+        """Load a model.
+
+        Args:
+            model: The bundle's ``.tflite``.
+            info: What it should be.
+            library: The interpreter's origin.
+            threads: For one inference.
+
+        Raises:
+            BundleError: The interpreter refuses the model, or its inputs and outputs are others than ``info`` says.
+        """
+        self.name = f"{library.name}, {threads} thread{'' if threads == 1 else 's'}"
+        try:
+            with _without_info_lines():
+                self._interpreter = library.interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            sentence = " ".join(str(error).split())
+            raise BundleError(
+                f"{library.name} cannot run the model ({sentence}); update it, or convert the model anew"
+            ) from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        _check_tensors(inputs, outputs, info)
+        self._input = inputs[0]["index"]
+        scores, maps = sorted(outputs, key=lambda tensor: len(tensor["shape"]))
+        self._scores, self._maps = scores["index"], maps["index"]
+        self.quantization = Quantization(*_scale_and_zero(scores), *_scale_and_zero(maps))
+
+    def invoke(self, pixels: NDArray[np.uint8]) -> RawOutputs:
+        """Run the model on ``uint8`` pixels of shape ``(1, height, width, 1)``."""
+        self._interpreter.set_tensor(self._input, pixels)
+        self._interpreter.invoke()
+        # get_tensor copies, and so must it be: the next inference overwrites the interpreter's own memory.
+        return RawOutputs(self._interpreter.get_tensor(self._scores)[0], self._interpreter.get_tensor(self._maps)[0])
+
+
+def open_engine(bundle: Bundle, threads: int) -> LiteRtEngine:
+    """Open the bundle's model in the installed interpreter.
+
+    Raises:
+        EngineError: None is installed.
+        BundleError: It cannot run the model.
+    """
+    return LiteRtEngine(bundle.tflite, bundle.info, find_library(), threads)
+
+
+def find_library(
+    import_module: Callable[[str], Any] = importlib.import_module, version: Callable[[str], str] = version
+) -> Library:
+    """The preferred interpreter that can be imported.
+
+    Args:
+        import_module: How to import a module.
+        version: How to learn a distribution's version.
+
+    Raises:
+        EngineError: There is none.
+    """
+    failures = []
+    for package, module in _PACKAGES:
+        try:
+            return Library(f"{package} {version(package)}", import_module(module).Interpreter)
+        except ModuleNotFoundError:  # importlib.metadata.PackageNotFoundError is one, too
+            failures.append(f"{package} is not installed")
+        except (ImportError, AttributeError) as error:  # tflite-runtime under numpy 2 raises either
+            failures.append(f"{package} does not load: {error}")
+    raise EngineError(f"no inference engine ({'; '.join(failures)}); install one with 'pip install ai-edge-litert'")
+
+
+def _scale_and_zero(tensor: dict[str, Any]) -> tuple[float, int]:
+    scale, zero = tensor["quantization"]
+    return float(scale), int(zero)
+
+
+def _check_tensors(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], info: BundleInfo) -> None:
+    geometry, classes = info.input, len(info.labels)
+    found = [_describe(tensor) for tensor in inputs] + sorted(_describe(tensor) for tensor in outputs)
+    shapes = sorted(([int(n) for n in tensor["shape"]] for tensor in outputs), key=len)
+    fits = (
+        [_describe(tensor) for tensor in inputs]
+        == [f"uint8 [1, {geometry.height}, {geometry.width}, {geometry.channels}]"]
+        and all(tensor["dtype"] == np.int8 for tensor in outputs)
+        and [len(shape) for shape in shapes] == [2, 4]
+        and all(shape[0] == 1 and shape[-1] == classes for shape in shapes)
+    )
+    if not fits:
+        raise BundleError(
+            f"the model's tensors ({', '.join(found)}) are not those of an edge-pneumo model; "
+            "convert it with 'python -m convert'"
+        )
+
+
+def _describe(tensor: dict[str, Any]) -> str:
+    return f"{np.dtype(tensor['dtype']).name} {[int(n) for n in tensor['shape']]}"
+
+
+@contextmanager
+def _without_info_lines() -> Iterator[None]:
+    """Keep the library's ``INFO:`` lines from standard error; whatever else it writes there comes out at the end.
+
+    It writes to the file descriptor, past ``sys.stderr``, and the Python package has no switch for it.
+    """
+    if not hasattr(os, "memfd_create"):
+        yield
+        return
+    kept, caught = os.dup(_STDERR), os.memfd_create("stderr")
+    os.dup2(caught, _STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+        with os.fdopen(caught, "rb") as file:
+            file.seek(0)
+            for line in file:
+                if not line.startswith(b"INFO:"):
+                    os.write(_STDERR, line)

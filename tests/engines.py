@@ -1,0 +1,52 @@
+"""An engine whose outputs a test chooses, and a bundle to go with it: the parts that need no model file."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.model.bundle import Bundle, BundleInfo, Golden, OperatingPoint
+from edge_runtime.model.engines import Quantization, RawOutputs
+
+
+class ScriptedEngine:
+    """Answers every radiograph with the same integers."""
+
+    name = "scripted 1.0, 1 thread"
+
+    def __init__(
+        self,
+        scores: list[int],
+        maps: NDArray[np.int8] | None = None,
+        *,
+        scale: float = 0.125,
+        zero: int = 0,
+        tolerance: int = 0,
+    ) -> None:
+        self.outputs = RawOutputs(
+            np.array(scores, np.int8), np.tile(np.array(scores, np.int8), (14, 14, 1)) if maps is None else maps
+        )
+        self.quantization = Quantization(scale, zero, scale, zero)
+        self.tolerance = tolerance
+        self.seen: list[NDArray[np.uint8]] = []
+
+    def invoke(self, pixels: NDArray[np.uint8]) -> RawOutputs:
+        self.seen.append(pixels)
+        return self.outputs
+
+
+def bundle_without_model(*, temperature: float = 1.0, threshold: float = 0.5) -> Bundle:
+    info = BundleInfo(
+        name="scripted",
+        created="2024-01-01T00:00:00Z",
+        temperature=temperature,
+        operating_points={
+            "balanced": OperatingPoint(threshold=threshold),
+            "screening": OperatingPoint(threshold=threshold / 10),
+        },
+        source_sha256="0" * 64,
+        route="tf-lite-converter",
+        versions={},
+    )
+    golden = Golden(np.zeros((2, 224, 224, 1), np.uint8), np.zeros((2, 3), np.int8), np.zeros((2, 14, 14, 3), np.int8))
+    return Bundle(Path("scripted.tflite"), info, "a" * 64, b"", golden, {}, {})
