@@ -1,0 +1,175 @@
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from edge_runtime.errors import UsageError
+from edge_runtime.finding import from_json
+from edge_runtime.sinks.files import ResultsFolder
+from tests.edge_runtime.findings import answered, classified, rejected
+from tests.edge_runtime.nobody import folder_of_nobody
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Iterator[ResultsFolder]:
+    with ResultsFolder(tmp_path / "results") as results:
+        yield results
+
+
+def unknown(_file: bytes) -> bool:
+    return False
+
+
+def files(results: ResultsFolder) -> list[str]:
+    return sorted(str(p.relative_to(results.folder)) for p in results.folder.rglob("*") if p.is_file())
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A disk, so to say, that has room for the start of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_writes_the_finding_and_its_heat_map_beside_it(results: ResultsFolder) -> None:
+    file, finding = results.write(b"sub/a.png", answered(classified("sub/a.png")))
+
+    assert file == b"sub/a.png.json"
+    assert files(results) == [".lock", "sub/a.png.heatmap.png", "sub/a.png.json"]
+    assert finding == msgspec.structs.replace(classified("sub/a.png"), heatmap="sub/a.png.heatmap.png")
+    assert from_json((results.folder / "sub/a.png.json").read_bytes()) == finding
+    picture = cv2.imdecode(np.frombuffer((results.folder / "sub/a.png.heatmap.png").read_bytes(), np.uint8), 1)
+    assert picture is not None
+
+
+def test_the_finding_is_for_people_too(results: ResultsFolder) -> None:
+    results.write("ü.png".encode(), answered(rejected("ü.png")))
+
+    text = (results.folder / "ü.png.json").read_text(encoding="utf-8")
+
+    assert '\n  "source": "ü.png",\n' in text
+    assert text.endswith("}\n")
+
+
+def test_no_heat_map_of_what_was_rejected_or_where_none_are_wanted(results: ResultsFolder, tmp_path: Path) -> None:
+    results.write(b"a.png", answered(rejected("a.png")))
+    with ResultsFolder(tmp_path / "other", heatmaps=False) as other:
+        _, finding = other.write(b"b.png", answered(classified("b.png")))
+
+        assert files(results) == [".lock", "a.png.json"]
+        assert files(other) == [".lock", "b.png.json"]
+    assert finding.heatmap is None
+
+
+def test_another_content_gets_a_name_of_its_own(results: ResultsFolder) -> None:
+    contents = [character * 64 for character in "abb"]
+    written = [results.write(b"a.png", answered(classified(sha256=sha256)))[0] for sha256 in contents]
+    unread = [results.write(b"a.png", answered(rejected(sha256=None)))[0] for _ in range(2)]
+
+    assert written == [b"a.png.json", b"a.png.bbbbbbbb.json", b"a.png.bbbbbbbb-2.json"]
+    assert unread == [b"a.png.unread.json", b"a.png.unread-2.json"]
+    first = from_json((results.folder / "a.png.json").read_bytes())
+    assert first.sha256 == "a" * 64
+    assert first.heatmap == "a.png.heatmap.png"
+    second = from_json((results.folder / "a.png.bbbbbbbb.json").read_bytes())
+    assert second.heatmap == "a.png.bbbbbbbb.heatmap.png"
+
+
+@pytest.mark.parametrize("name", [b"n" * 251 + b".png", b"clash.json/a.png", b"journal.sqlite/a.png", b"caf\xe9.png"])
+def test_impossible_names_are_replaced_and_odd_ones_kept(results: ResultsFolder, name: bytes) -> None:
+    (results.folder / "journal.sqlite").touch()
+    results.write(b"clash", answered(classified("clash")))
+
+    file, finding = results.write(name, answered(classified("it")))
+
+    assert (file == name + b".json") is (name == b"caf\xe9.png")
+    assert from_json((results.folder / os.fsdecode(file)).read_bytes()).source == "it"
+    assert finding.heatmap is not None
+    assert results.find(name, "it", classified().sha256, unknown) == (file, finding)
+
+
+def test_a_finding_where_a_folder_has_its_name(results: ResultsFolder) -> None:
+    results.write(b"a.png.json/b.png", answered(classified("b")))
+
+    file, _ = results.write(b"a.png", answered(classified("a", "c" * 64)))
+
+    assert file == b"a.png.cccccccc.json"
+
+
+def test_finds_what_a_crash_left_over(results: ResultsFolder) -> None:
+    results.write(b"a.png", answered(classified(sha256="a" * 64)))
+    file, finding = results.write(b"a.png", answered(classified(sha256="b" * 64)))
+
+    assert results.find(b"a.png", "a.png", "b" * 64, unknown) == (file, finding)
+    assert results.find(b"a.png", "a.png", "c" * 64, unknown) is None
+    assert results.find(b"a.png", "another.png", "b" * 64, unknown) is None
+    assert results.find(b"b.png", "a.png", "b" * 64, unknown) is None
+    assert results.find(b"a.png", "a.png", "b" * 64, lambda known: known == file) is None
+
+
+def test_finds_it_though_the_first_finding_was_taken_away(results: ResultsFolder) -> None:
+    results.write(b"a.png", answered(classified(sha256="a" * 64)))
+    left = results.write(b"a.png", answered(classified(sha256="b" * 64)))
+    (results.folder / "a.png.json").unlink()
+
+    assert results.find(b"a.png", "a.png", "b" * 64, unknown) == left
+
+
+def test_what_is_no_finding_is_neither_taken_over_nor_overwritten(results: ResultsFolder) -> None:
+    (results.folder / "a.png.json").write_text("my notes")
+
+    assert results.find(b"a.png", "a.png", "1" * 64, unknown) is None
+    file, _ = results.write(b"a.png", answered(classified()))
+
+    assert file == b"a.png.11111111.json"
+    assert (results.folder / "a.png.json").read_text() == "my notes"
+
+
+@pytest.mark.parametrize("size", [100, 2000])
+def test_a_full_disk_leaves_nothing_half_written(results: ResultsFolder, size: int) -> None:
+    with files_of_at_most(size), pytest.raises(OSError, match="File too large"):
+        results.write(b"sub/a.png", answered(classified()))
+
+    assert files(results) == [".lock"]
+
+
+def test_what_a_power_cut_left_half_written_is_written_over(results: ResultsFolder) -> None:
+    (results.folder / ".unfinished").write_bytes(b"{half" * 1000)
+
+    results.write(b"a.png", answered(rejected()))
+
+    assert files(results) == [".lock", "a.png.json"]
+    assert from_json((results.folder / "a.png.json").read_bytes()) == rejected()
+
+
+def test_one_at_a_time(results: ResultsFolder, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"another edge-pneumo writes its findings to .*; stop it, or name another"):
+        ResultsFolder(results.folder)
+    with ResultsFolder(tmp_path / "other"):
+        pass
+    with ResultsFolder(tmp_path / "other"):  # free again
+        pass
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"findings cannot be written to .*/file \(Not a directory\)"):
+        ResultsFolder(tmp_path / "file")
+    with pytest.raises(UsageError, match=r"Not a directory|File exists"):
+        ResultsFolder(tmp_path / "file" / "below")
+    with folder_of_nobody() as folder:
+        folder.chmod(0o500)
+        with pytest.raises(UsageError, match="Permission denied"):
+            ResultsFolder(folder / "results")
+        with pytest.raises(UsageError, match="Permission denied"):
+            ResultsFolder(folder)

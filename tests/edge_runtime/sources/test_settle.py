@@ -1,0 +1,230 @@
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.file_state import FileState
+from edge_runtime.sources.settle import Heard, Settling
+
+DELAY, PATIENCE = 1.0, 30.0
+
+
+@dataclass
+class Disk:
+    """Files by path, as ``stat`` sees them."""
+
+    files: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+    def put(self, path: str, *, size: int = 10, mtime: int = 0, inode: int = 1) -> None:
+        self.files[path] = (size, mtime, inode)
+
+    def stat(self, path: str) -> os.stat_result:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        size, mtime, inode = self.files[path]
+        return os.stat_result(
+            (stat.S_IFREG | 0o644, inode, 0, 1, 0, 0, size, mtime, mtime, mtime),
+            {"st_mtime_ns": mtime * 10**9, "st_ctime_ns": mtime * 10**9},
+        )
+
+
+@pytest.fixture
+def disk() -> Disk:
+    disk = Disk()
+    disk.put("a")
+    return disk
+
+
+@pytest.fixture
+def settling(disk: Disk) -> Settling:
+    return Settling(DELAY, patience=PATIENCE, stat=disk.stat)
+
+
+def taken(settling: Settling, now: float) -> list[str]:
+    paths = []
+    while (complete := settling.take(now)) is not None:
+        paths.append(complete[0])
+    return paths
+
+
+def test_unchanged_for_the_delay_is_complete_and_handed_out_once(settling: Settling) -> None:
+    settling.track("a", 0.0)
+
+    assert taken(settling, 0.99) == []
+    assert taken(settling, 1.0) == ["a"]
+    assert taken(settling, 100.0) == []
+    assert len(settling) == 0
+
+
+def test_handed_out_with_what_was_seen(disk: Disk, settling: Settling) -> None:
+    disk.put("a", size=123, mtime=5)
+    settling.track("a", 0.0)
+
+    complete = settling.take(1.0)
+
+    assert complete == ("a", FileState(123, 5 * 10**9, 5 * 10**9, 1, stat.S_IFREG | 0o644))
+
+
+def test_rule_1_what_is_gone_is_forgotten(disk: Disk, settling: Settling) -> None:
+    settling.track("a", 0.0)
+    del disk.files["a"]
+
+    assert taken(settling, 1.0) == []
+    assert len(settling) == 0
+
+
+def test_rule_1_what_is_gone_when_noticed_is_not_tracked(settling: Settling) -> None:
+    assert settling.track("nowhere", 0.0)
+    assert len(settling) == 0
+
+
+@pytest.mark.parametrize("change", [{"size": 11}, {"mtime": 1}, {"inode": 2}])
+def test_rule_2_a_change_between_two_looks_starts_the_wait_anew(
+    disk: Disk, settling: Settling, change: dict[str, int]
+) -> None:
+    settling.track("a", 0.0)
+    disk.put("a", **change)
+
+    assert taken(settling, 1.5) == []
+    assert taken(settling, 2.4) == []
+    assert taken(settling, 2.5) == ["a"]
+
+
+def test_rule_2_being_found_again_is_no_change(settling: Settling) -> None:
+    settling.track("a", 0.0)
+    settling.track("a", 0.9)
+
+    assert taken(settling, 1.0) == ["a"]
+
+
+@pytest.mark.parametrize("heard", [Heard.CREATED, Heard.CLOSED])
+def test_rule_3_an_event_starts_the_wait_anew(settling: Settling, heard: Heard) -> None:
+    settling.track("a", 0.0)
+    settling.track("a", 0.9, heard=heard)
+
+    assert taken(settling, 1.5) == []
+    assert taken(settling, 1.9) == ["a"]
+
+
+def test_rule_4_a_writer_that_pauses_is_waited_for(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.WRITTEN)
+
+    assert taken(settling, 20.0) == []
+    settling.track("a", 20.0, heard=Heard.CLOSED)
+
+    assert taken(settling, 20.9) == []
+    assert taken(settling, 21.0) == ["a"]
+
+
+def test_rule_4_a_close_that_was_never_heard_of_is_not_waited_for_for_ever(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.WRITTEN)
+
+    assert taken(settling, PATIENCE - 0.1) == []
+    assert taken(settling, PATIENCE) == ["a"]
+
+
+def test_rule_4_an_empty_file_that_was_created_is_about_to_be_written(disk: Disk, settling: Settling) -> None:
+    disk.put("a", size=0)
+    settling.track("a", 0.0, heard=Heard.CREATED)
+
+    assert taken(settling, 5.0) == []
+    settling.track("a", 5.0, heard=Heard.CLOSED)
+
+    assert taken(settling, 6.0) == ["a"]
+
+
+def test_rule_4_a_full_file_that_appears_was_moved_or_linked(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CREATED)
+
+    assert taken(settling, 1.0) == ["a"]
+
+
+def test_the_first_to_be_complete_comes_first(disk: Disk, settling: Settling) -> None:
+    disk.put("b")
+    disk.put("c")
+    for path in "cab":
+        settling.track(path, 0.0)
+    settling.track("a", 0.5, heard=Heard.CLOSED)
+
+    assert taken(settling, 2.0) == ["c", "b", "a"]
+
+
+def test_no_more_than_the_limit_are_tracked(disk: Disk) -> None:
+    settling = Settling(DELAY, limit=1, stat=disk.stat)
+    disk.put("b")
+
+    assert settling.track("a", 0.0)
+    assert not settling.track("b", 0.0)
+    assert settling.room == 0
+    assert settling.track("a", 0.0, heard=Heard.CLOSED)
+    assert taken(settling, 1.0) == ["a"]
+    assert settling.room == 1
+
+
+def test_due_is_the_next_look(disk: Disk, settling: Settling) -> None:
+    disk.put("b")
+    assert settling.due() is None
+
+    settling.track("a", 0.0)
+    settling.track("b", 0.2)
+    settling.track("a", 0.7, heard=Heard.CLOSED)
+
+    assert settling.due() == pytest.approx(1.2)
+
+
+def test_a_file_written_to_for_hours_costs_no_memory(disk: Disk) -> None:
+    settling = Settling(DELAY, limit=10, stat=disk.stat)
+
+    for tick in range(10_000):
+        settling.track("a", float(tick), heard=Heard.WRITTEN)
+
+    assert len(settling._queue) <= 21
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["write", "heard", "found", "vanish", "wait"]), st.floats(0.0, 1.5)), max_size=40
+    )
+)
+def test_what_is_handed_out_has_not_changed_for_the_delay(steps: list[tuple[str, float]]) -> None:
+    # Arrange
+    disk = Disk()
+    settling = Settling(DELAY, patience=PATIENCE, stat=disk.stat)
+    now, last_seen_change, version = 0.0, 0.0, 0
+
+    for what, wait in steps:
+        # Act
+        match what:
+            case "write":
+                version += 1
+                disk.put("a", size=version)
+                last_seen_change = now
+            case "heard":
+                settling.track("a", now, heard=Heard.CLOSED)
+            case "found":
+                settling.track("a", now)
+            case "vanish":
+                disk.files.pop("a", None)
+        now += wait
+        complete = settling.take(now)
+
+        # Assert
+        if complete is not None:
+            assert complete[1].size == disk.files["a"][0]
+            assert now - last_seen_change >= DELAY
+
+
+def test_looks_at_the_real_disk_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"12345")
+    settling = Settling(0.0)
+    settling.track(str(path), 0.0)
+
+    complete = settling.take(0.0)
+
+    assert complete is not None
+    assert complete[1].size == 5
