@@ -19,6 +19,7 @@ from train.evaluate import Figures, figures, pneumonia_probability
 from train.recipe import Recipe, Stage
 
 MODEL_FILE = "vgg16.keras"
+HISTORY_FILE = "history.jsonl"
 _PREDICT_BATCH = 32
 
 
@@ -79,7 +80,7 @@ def fit(
     """
     done = checkpoint.epochs_done(folder) if resume else 0
     averaged = keras.models.clone_model(model)
-    history = folder / "history.jsonl"
+    history = folder / HISTORY_FILE
     _keep_lines(history, done)
     epochs = sum(stage.epochs for stage in recipe.stages)
     if done:
@@ -107,6 +108,12 @@ def fit(
     averaged.set_weights(model.get_weights())
     averaged.save(folder / MODEL_FILE)
     return averaged
+
+
+def read_history(folder: Path) -> tuple[Epoch, ...]:
+    """The epochs that a training in this folder has behind it."""
+    lines = (folder / HISTORY_FILE).read_bytes().splitlines()
+    return tuple(msgspec.json.decode(line, type=Epoch) for line in lines)
 
 
 def _in_words(line: Epoch, epochs: int) -> str:

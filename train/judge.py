@@ -6,6 +6,7 @@ import keras
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 
 from train import shift
 from train.calibrate import fit_temperature
@@ -62,9 +63,8 @@ def judge(
     """
     say("Judging on validation images, plain and under shift")
     logits = {"": predict_logits(model, validation.pixels)}
-    logits |= {
-        name: predict_logits(model, shift.changed(validation.pixels, change)) for name, change in shift.CHANGES.items()
-    }
+    for name, change in track(shift.CHANGES.items(), "Judging under shift", transient=True):
+        logits[name] = predict_logits(model, shift.changed(validation.pixels, change))
     truth = validation.targets[:, 0] < 0.5
     temperature = fit_temperature(np.concatenate(list(logits.values())), np.tile(truth, len(logits)))
     scored = {name: _score(rows, truth, temperature) for name, rows in logits.items()}

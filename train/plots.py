@@ -15,19 +15,22 @@ from train.judge import Scored
 mpl.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10})
 
 
-def learning_curves(history: Sequence[Epoch], path: Path) -> None:
-    """Training loss and validation AUC by epoch."""
+def learning_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
+    """Training loss and validation AUC by epoch, a line for each network that was trained."""
     figure = Figure((7, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    epochs = [line.epoch for line in history]
-    left.plot(epochs, [line.loss for line in history])
+    for name, history in histories.items():
+        epochs = [line.epoch for line in history]
+        left.plot(epochs, [line.loss for line in history], label=name)
+        (curve,) = right.plot(epochs, [line.validation.auc for line in history], label=name)
+        for before, after in itertools.pairwise(history):
+            if before.size != after.size:
+                right.plot(after.epoch, after.validation.auc, "o", color=curve.get_color(), markersize=4)
+                right.annotate(f"{after.size} px", (after.epoch, after.validation.auc), fontsize=7, color="0.4")
     left.set(xlabel="epoch", ylabel="training loss")
-    right.plot(epochs, [line.validation.auc for line in history])
     right.set(xlabel="epoch", ylabel="validation AUC")
-    for before, after in itertools.pairwise(history):
-        if before.size != after.size:
-            right.axvline(before.epoch + 0.5, color="0.8", linewidth=1)
-            right.annotate(f"{after.size} px", (before.epoch + 0.6, right.get_ylim()[0]), fontsize=8, color="0.4")
+    if len(histories) > 1:
+        right.legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
 

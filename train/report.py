@@ -1,7 +1,7 @@
 """The report of a run: metrics.json for programs, report.html for people, its pictures beside it."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,7 +26,7 @@ class Run(msgspec.Struct, frozen=True):
     counts: dict[str, dict[str, int]]
 
 
-def write(folder: Path, judgement: Judgement, history: tuple[Epoch, ...], run: Run) -> Path:
+def write(folder: Path, judgement: Judgement, histories: Mapping[str, Sequence[Epoch]], run: Run) -> Path:
     """Write ``metrics.json``, ``run.json``, the pictures and ``report.html``; returns the page's path."""
     (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics(judgement)), indent=2))
     (folder / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=2))
@@ -34,7 +34,7 @@ def write(folder: Path, judgement: Judgement, history: tuple[Epoch, ...], run: R
     sets = {"validation": judgement.validation, f"validation, {worst}": judgement.shifted[worst]}
     if judgement.test:
         sets["test"] = judgement.test
-    plots.learning_curves(history, folder / "learning-curves.png")
+    plots.learning_curves(histories, folder / "learning-curves.png")
     plots.roc(sets, folder / "roc.png")
     plots.reliability(sets, folder / "reliability.png")
     plots.confusion(

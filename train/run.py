@@ -71,10 +71,15 @@ def run(options: Options, say: Callable[[str], None] = print) -> Path:
     # Judged in float32 whatever the training's precision, because that is what conversion starts from.
     keras.mixed_precision.set_dtype_policy("float32")
     judgement = judge.judge(vgg16.load(options.out / fit.MODEL_FILE), validation, test, say)
-    history = tuple(
-        msgspec.json.decode(line, type=fit.Epoch) for line in (options.out / "history.jsonl").read_bytes().splitlines()
-    )
-    return report.write(options.out, judgement, history, _describe(options, manifest, policy))
+    return report.write(options.out, judgement, _histories(options.out, plan), _describe(options, manifest, policy))
+
+
+def _histories(folder: Path, plan: Recipe) -> dict[str, tuple[fit.Epoch, ...]]:
+    """What each network that was trained went through, the members' first."""
+    folders = {f"member {place}": folder / f"member-{place}" for place in range(1, len(plan.members) + 1)}
+    if plan.stages:
+        folders["merged" if plan.members else "network"] = folder
+    return {name: fit.read_history(path) for name, path in folders.items()}
 
 
 def _refuse_mismatch(options: Options, plan: Recipe) -> None:
@@ -136,6 +141,7 @@ def _member(
     plan = recipe.read(path)
     folder = options.out / f"member-{place}"
     folder.mkdir(exist_ok=True)
+    (folder / "recipe.toml").write_bytes(path.read_bytes())
     say(f"Member {place}: {path.name}, seed {seed}")
     keras.utils.set_random_seed(seed)
     model = vgg16.build(None, width=plan.width, dropout=plan.dropout, seed=seed)
