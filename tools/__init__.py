@@ -1,0 +1,1 @@
+"""What builds the project rather than being it: environments, synthetic radiographs."""
