@@ -1,0 +1,1 @@
+"""A trained Keras model in, one int8 bundle and its parity report out."""
