@@ -21,7 +21,7 @@ from edge_runtime.model.engines.interface import Quantization, RawOutputs
 # the layers of a VGG-16 add up to a few steps of 256: see docs/converting.md.
 _PACKAGES = (
     ("ai-edge-litert", "ai_edge_litert.interpreter", 0),
-    ("tflite-runtime", "tflite_runtime.interpreter", 8),
+    ("tflite-runtime", "tflite_runtime.interpreter", 4),
 )
 _STDERR = 2
 
