@@ -226,8 +226,16 @@ def _threads() -> int:
     return max(1, min(8, len(os.sched_getaffinity(0)) // 2))
 
 
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "torch":  # the one backend for which Keras lists no devices
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices())
+
+
 def _multiplies_bfloat16() -> bool:
-    if keras.distribution.list_devices("gpu"):
+    if _has_gpu():
         return True
     try:
         flags = Path("/proc/cpuinfo").read_text()
