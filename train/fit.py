@@ -98,11 +98,13 @@ def fit(
                 for epoch in range(max(first, done), last):
                     started = time.monotonic()
                     loss = _run_epoch(model, training, plan, epoch, steps, pool)
-                    _average(model, averaged, folder, epoch + 1, keep=epoch + 1 == last)
+                    _average(model, averaged, folder, keep=epoch + 1 == last)
                     result = _judge(averaged, validation, stage.size)
                     line = Epoch(epoch + 1, stage.size, loss, result, round(time.monotonic() - started, 1))
                     with history.open("ab") as file:
                         file.write(msgspec.json.encode(line) + b"\n")
+                    # Last, so that a training stopped before it repeats this epoch and drops its line.
+                    checkpoint.save(folder, model, epoch + 1)
                     say(_in_words(line, epochs))
             first = last
     averaged.set_weights(model.get_weights())
@@ -201,16 +203,12 @@ def _run_epoch(
     return loss
 
 
-def _average(model: keras.Model, averaged: keras.Model, folder: Path, epochs_done: int, *, keep: bool) -> None:
-    """Save the state and the averaged weights; a stage that ends hands its averaged weights on."""
+def _average(model: keras.Model, averaged: keras.Model, folder: Path, *, keep: bool) -> None:
+    """Save the averaged weights; the model goes on with its running ones unless it is to keep the average."""
     running = model.get_weights()
-    if not keep:
-        checkpoint.save(folder, model, epochs_done)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     averaged.set_weights(model.get_weights())
-    if keep:
-        checkpoint.save(folder, model, epochs_done)
-    else:
+    if not keep:
         model.set_weights(running)
     partial = folder / f"part.{MODEL_FILE}"
     averaged.save(partial)
