@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from train.augment import Augmentation, augment
 
 _AHEAD = 4
+# Stands where an image's generator has the image's place in the epoch, which is never so large.
+_MIXUP = 2**31 - 1
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -28,12 +30,16 @@ def steps_per_epoch(images: int, batch: int) -> int:
     return max(1, images // batch)
 
 
-def balanced_order(pneumonia: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+def balanced_order(
+    pneumonia: NDArray[np.bool_], rng: np.random.Generator, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
     """Draw as many images as there are, half of them normal, each class passing through all its images in turn.
 
     Args:
         pneumonia: ``bool`` of shape ``(n,)``.
         rng: Source of the order.
+        weights: How often each image is to come within its class, ``(n,)``, above 0; ``None`` for all alike. Systematic
+            resampling: an image comes as often as its weight says, give or take one.
 
     Returns:
         ``int64`` of shape ``(n,)``: indices of the images.
@@ -43,13 +49,21 @@ def balanced_order(pneumonia: NDArray[np.bool_], rng: np.random.Generator) -> ND
         (np.flatnonzero(~pneumonia), len(pneumonia) // 2),
         (np.flatnonzero(pneumonia), -(-len(pneumonia) // 2)),
     ):
-        rounds = [rng.permutation(members) for _ in range(-(-count // len(members)))]
-        halves.append(np.concatenate(rounds)[:count])
+        shuffled = rng.permutation(members)
+        shares = np.ones(len(members)) if weights is None else weights[shuffled]
+        upto = np.cumsum(shares) / shares.sum()
+        places = np.searchsorted(upto, (rng.random() + np.arange(count)) / count, side="right")
+        halves.append(shuffled[np.minimum(places, len(members) - 1)])
     return rng.permutation(np.concatenate(halves))
 
 
 def epoch_batches(
-    pixels: NDArray[np.uint8], targets: NDArray[np.float32], plan: Plan, epoch: int, pool: ThreadPoolExecutor
+    pixels: NDArray[np.uint8],
+    targets: NDArray[np.float32],
+    plan: Plan,
+    epoch: int,
+    pool: ThreadPoolExecutor,
+    weights: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """The batches of one epoch. Every random choice hangs on the seed, the epoch and the image's place in it alone.
 
@@ -59,11 +73,12 @@ def epoch_batches(
         plan: What the batches are like.
         epoch: Counted from the start of the training, so that a resumed one goes on where it was.
         pool: Threads that make batches ahead.
+        weights: How often each image is to come within its class, as ``balanced_order`` takes them.
 
     Yields:
         Grey pixels ``float32 (batch, size, size, 1)``, 0 to 255, and targets ``float32 (batch, 3)``.
     """
-    order = balanced_order(targets[:, 0] < 0.5, np.random.default_rng([plan.seed, epoch]))
+    order = balanced_order(targets[:, 0] < 0.5, np.random.default_rng([plan.seed, epoch]), weights)
 
     def make(step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         places = range(step * plan.batch, min((step + 1) * plan.batch, len(order)))
@@ -76,7 +91,7 @@ def epoch_batches(
         images = np.stack(drawn)[..., None].astype(np.float32)
         answers = targets[order[list(places)]]
         answers = answers * (1 - plan.label_smoothing) + plan.label_smoothing / answers.shape[1]
-        return _mixed(images, answers, plan.mixup, np.random.default_rng([plan.seed, epoch, -1 % 2**31, step]))
+        return _mixed(images, answers, plan.mixup, np.random.default_rng([plan.seed, epoch, _MIXUP, step]))
 
     pending: list[Future[tuple[NDArray[np.float32], NDArray[np.float32]]]] = []
     steps = steps_per_epoch(len(order), plan.batch)

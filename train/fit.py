@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from train import checkpoint
+from train import acquisition, checkpoint
 from train.batches import Plan, epoch_batches, steps_per_epoch
 from train.evaluate import Figures, figures, pneumonia_probability
 from train.recipe import Recipe, Stage
@@ -85,6 +85,9 @@ def fit(
     epochs = sum(stage.epochs for stage in recipe.stages)
     if done:
         checkpoint.restore(folder, model)
+    pneumonia = training.targets[:, 0] < 0.5
+    told = acquisition.compare(training.pixels, pneumonia, validation.pixels)
+    weights = acquisition.draw_weights(told.training, pneumonia, recipe.acquisition_cap)
     first = 0
     with ThreadPoolExecutor(_threads(), "augment") as pool:
         for stage in recipe.stages:
@@ -97,7 +100,7 @@ def fit(
                 plan = Plan(stage.size, stage.batch, recipe.mixup, recipe.label_smoothing, recipe.augmentation, seed)
                 for epoch in range(max(first, done), last):
                     started = time.monotonic()
-                    loss = _run_epoch(model, training, plan, epoch, steps, pool)
+                    loss = _run_epoch(model, training, plan, epoch, steps, pool, weights)
                     _average(model, averaged, folder, keep=epoch + 1 == last)
                     result = _judge(averaged, validation, stage.size)
                     line = Epoch(epoch + 1, stage.size, loss, result, round(time.monotonic() - started, 1))
@@ -181,7 +184,13 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> No
 
 
 def _run_epoch(
-    model: keras.Model, training: Labelled, plan: Plan, epoch: int, steps: int, pool: ThreadPoolExecutor
+    model: keras.Model,
+    training: Labelled,
+    plan: Plan,
+    epoch: int,
+    steps: int,
+    pool: ThreadPoolExecutor,
+    weights: NDArray[np.float64],
 ) -> float:
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
@@ -195,7 +204,7 @@ def _run_epoch(
     total, loss = 0.0, 0.0
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=steps, epoch=epoch + 1, loss=0.0)
-        batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool)
+        batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool, weights)
         for step, (images, targets) in enumerate(batches, start=1):
             total += float(model.train_on_batch(images, targets))
             loss = total / step

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edge_runtime.errors import UsageError
+from train.acquisition import DEFAULT_CAP
 from train.augment import Augmentation
 
 
@@ -37,6 +38,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         weight_decay: Decoupled, on the kernels alone.
         label_smoothing: Share of the target spread over the three classes.
         mixup: Shape of the Beta distribution that images are mixed by; 0 for none.
+        acquisition_cap: How much more or less often than others an image may be drawn so that how it was taken does
+            not give its class away (``acquisition.draw_weights``); 1 draws all alike.
         dropout: Share of the last feature maps' channels dropped.
         average: Decay of the exponential moving average of the weights, the weights that are kept.
         validation_share: Share of the training images, by patient, to validate with.
@@ -50,6 +53,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.2
+    acquisition_cap: float = DEFAULT_CAP
     dropout: float = 0.1
     average: float = 0.998
     validation_share: float = 0.1

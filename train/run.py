@@ -13,7 +13,7 @@ import msgspec
 from edge_runtime.errors import UsageError
 from train import dataset, fit, judge, recipe, report, vgg16
 from train.merge import merge
-from train.recipe import Recipe
+from train.recipe import Member, Recipe
 
 _SPLITS = ("train", "validation", "test")
 
@@ -70,7 +70,7 @@ def run(options: Options, say: Callable[[str], None] = print) -> Path:
     test = _load(options.data, manifest, "test") if options.test else None
     # Judged in float32 whatever the training's precision, because that is what conversion starts from.
     keras.mixed_precision.set_dtype_policy("float32")
-    judgement = judge.judge(vgg16.load(options.out / fit.MODEL_FILE), validation, test, say)
+    judgement = judge.judge(vgg16.load(options.out / fit.MODEL_FILE), training, validation, test, say)
     return report.write(options.out, judgement, _histories(options.out, plan), _describe(options, manifest, policy))
 
 
@@ -121,7 +121,15 @@ def _start(
     """The model to start the recipe's stages from."""
     scratch = options.weights == "none"
     members = [
-        _member(options.recipe.parent / member.recipe, member.seed, options, training, validation, place, say)
+        _member(
+            options.recipe.parent / member.recipe,
+            _seed(member, plan, options),
+            options,
+            training,
+            validation,
+            place,
+            say,
+        )
         for place, member in enumerate(plan.members, start=1)
     ]
     keras.utils.set_random_seed(options.seed)
@@ -132,6 +140,11 @@ def _start(
     elif not scratch:
         vgg16.load_pretrained(model, options.weights)
     return model
+
+
+def _seed(member: Member, plan: Recipe, options: Options) -> int:
+    """The member's own, moved so that runs of other seeds share none of their members."""
+    return member.seed + options.seed * len(plan.members)
 
 
 def _member(

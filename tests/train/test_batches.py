@@ -66,3 +66,16 @@ def test_mixup_mixes_two_classes() -> None:
 
     assert all(set(np.unique(targets)) <= {0.0, 1.0} for _, targets in _epoch(0, plain))
     assert any(((targets > 0.05) & (targets < 0.95)).any() for _, targets in _epoch(0, mixed))
+
+
+def test_weighted_images_come_as_often_as_their_weights_say_and_half_stay_normal() -> None:
+    pneumonia = np.array([False] * 20 + [True] * 20)
+    weights = np.ones(40)
+    weights[0] = 5.0
+
+    order = balanced_order(pneumonia, np.random.default_rng(0), weights)
+
+    assert pneumonia[order].sum() == 20
+    # 20 draws of normal images whose weights add up to 24: the heavy one comes 5 * 20 / 24 times, give or take one.
+    assert 4 <= int((order == 0).sum()) <= 5
+    assert max(int((order == i).sum()) for i in range(1, 20)) <= 1
