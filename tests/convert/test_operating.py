@@ -38,6 +38,18 @@ def test_several_points_are_read_and_come_before_metrics(tmp_path: Path) -> None
     assert found.threshold == 0.1
 
 
+def test_the_uncertain_band_is_read(tmp_path: Path) -> None:
+    _write(tmp_path, "metrics.json", {"uncertain": {"low": 0.05, "high": 0.75, "validation": {}}})
+
+    assert operating.read(tmp_path).uncertain == (0.05, 0.75)
+
+
+def test_without_a_band_none_is_known(tmp_path: Path) -> None:
+    _write(tmp_path, "metrics.json", {"threshold": 0.4})
+
+    assert operating.read(tmp_path).uncertain is None
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -48,6 +60,11 @@ def test_several_points_are_read_and_come_before_metrics(tmp_path: Path) -> None
         {"threshold": 1.5},
         {"operating_points": {"balanced": {}}},
         {"default_operating_point": "other"},
+        {"uncertain": {"low": 0.1}},
+        {"uncertain": [0.1, 0.9]},
+        {"uncertain": {"low": 0.9, "high": 0.1}},
+        {"uncertain": {"low": 0.6, "high": 0.9}},
+        {"uncertain": {"low": -0.1, "high": 0.9}},
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, record: Any) -> None:

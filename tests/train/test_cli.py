@@ -50,6 +50,10 @@ def test_run_leaves_a_model_and_a_report(data: Path, tmp_path: Path, capsys: pyt
         "validation",
         "test",
     }
+    points = {name: point["threshold"] for name, point in metrics["operating_points"].items()}
+    assert points["screening"] <= points["balanced"] == 0.5 <= points["confirm"]
+    assert (metrics["uncertain"]["low"], metrics["uncertain"]["high"]) == (points["screening"], points["confirm"])
+    assert metrics["operating_points"]["screening"]["test"]["sensitivity"]["of"] == metrics["test"]["sensitivity"]["of"]
     page = (out / "report.html").read_text()
     assert "not a medical device" in page
     for linked in (
