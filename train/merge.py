@@ -48,6 +48,20 @@ def merge(members: Sequence[keras.Model], wide: keras.Model) -> None:
             layer.set_weights([kernel, bias])
 
 
+def mean(members: Sequence[keras.Model]) -> keras.Model:
+    """The members side by side, their logits averaged: what ``merge`` makes, without the zeros off the diagonal.
+
+    It answers as the merged model does, up to rounding, for a fraction of the multiplications: four members of a
+    quarter's width take a quarter of them.
+    """
+    radiograph = keras.Input((None, None, 1))
+    # Applied under names of their own: the members come from one function and share theirs.
+    answers = [
+        keras.Sequential([radiograph, member], name=f"member-{i}")(radiograph) for i, member in enumerate(members)
+    ]
+    return keras.Model(radiograph, layers.average(answers) if len(answers) > 1 else answers[0])
+
+
 def _on_diagonal(kernels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     rows, columns = sum(kernel.shape[2] for kernel in kernels), sum(kernel.shape[3] for kernel in kernels)
     whole = np.zeros((3, 3, rows, columns), np.float32)

@@ -4,7 +4,7 @@ import pytest
 
 from edge_runtime.errors import UsageError
 from train import vgg16
-from train.merge import merge
+from train.merge import mean, merge
 
 
 def _member(seed: int, width: float = 0.125) -> keras.Model:
@@ -26,6 +26,17 @@ def test_merged_model_answers_with_the_mean_of_its_members() -> None:
     expected = np.mean([member.predict_on_batch(pixels) for member in members], axis=0)
     np.testing.assert_allclose(wide.predict_on_batch(pixels), expected, atol=1e-4)
     assert np.abs(expected).max() > 0.1
+
+
+def test_mean_answers_as_the_merged_model() -> None:
+    members = [_member(seed) for seed in range(4)]
+    wide = vgg16.build(None, width=0.5)
+    merge(members, wide)
+    pixels = np.random.default_rng(1).uniform(0, 255, (3, 64, 64, 1)).astype(np.float32)
+
+    answers = mean(members).predict_on_batch(pixels)
+
+    np.testing.assert_allclose(answers, wide.predict_on_batch(pixels), atol=1e-4)
 
 
 def test_members_whose_widths_do_not_add_up_are_refused() -> None:
