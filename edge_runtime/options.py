@@ -1,8 +1,15 @@
 """Options that the subcommands share, and the classifier they describe."""
 
 import argparse
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from edge_runtime import config
+from edge_runtime.errors import EdgePneumoError
+from edge_runtime.model import bundle
+from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 
 
@@ -13,9 +20,17 @@ def positive_integer(text: str) -> int:
     return int(text)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--bundle`` and ``--threads``."""
+def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--bundle`` and ``--config``."""
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="model bundle (default: the installed one)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_FILE}, if it exists)"
+    )
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--bundle``, ``--config`` and ``--threads``."""
+    add_bundle_arguments(parser)
     parser.add_argument(
         "--threads", type=positive_integer, metavar="N", help="threads for inference (default: one a CPU, at most 4)"
     )
@@ -26,19 +41,70 @@ def add_operating_point_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--operating-point",
         metavar="NAME",
-        help="decision threshold, by its name in the bundle (default: the bundle's)",
+        help="decision threshold, by its name in the bundle: balanced, screening, confirm (default: the bundle's)",
     )
 
 
-def open_classifier(arguments: argparse.Namespace) -> Classifier:
-    """Open the bundle and the engine that the arguments name; without ``operating_point`` the bundle's default.
+def open_bundle(
+    arguments: argparse.Namespace,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    default_file: Path = config.DEFAULT_FILE,
+) -> Bundle:
+    """Open the bundle that the arguments, else the environment, else the settings file name.
 
     Raises:
-        EdgePneumoError: One of them cannot be used; the message says why and what to do.
+        EdgePneumoError: A setting or the bundle cannot be used; the message says why and what to do.
     """
-    from edge_runtime.model import bundle
+    return _open_bundle(_configuration(arguments, environment, default_file))
+
+
+def open_classifier(
+    arguments: argparse.Namespace,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    default_file: Path = config.DEFAULT_FILE,
+) -> Classifier:
+    """Open the bundle and the engine that the arguments, else the environment, else the settings file name.
+
+    A subcommand without ``--operating-point`` gets the bundle's default, whatever is set.
+
+    Raises:
+        EdgePneumoError: A setting, the bundle or the engine cannot be used; the message says why and what to do.
+    """
     from edge_runtime.model.engines import open_engine
 
-    opened = bundle.read(arguments.bundle or bundle.default_path())
-    operating_point: str | None = getattr(arguments, "operating_point", None)
-    return Classifier(opened, open_engine(opened, arguments.threads), operating_point)
+    chosen = _configuration(arguments, environment, default_file)
+    opened = _open_bundle(chosen)
+    engine = open_engine(opened, chosen.settings.threads)
+    if not hasattr(arguments, "operating_point"):
+        return Classifier(opened, engine)
+    with _blaming(chosen.origins.get("operating_point")):
+        return Classifier(opened, engine, chosen.settings.operating_point)
+
+
+def _configuration(
+    arguments: argparse.Namespace, environment: Mapping[str, str], default_file: Path
+) -> config.Configuration:
+    flags = config.Settings(
+        operating_point=getattr(arguments, "operating_point", None),
+        bundle=arguments.bundle,
+        threads=getattr(arguments, "threads", None),
+    )
+    return config.resolve(flags, arguments.config, environment, default_file=default_file)
+
+
+def _open_bundle(chosen: config.Configuration) -> Bundle:
+    with _blaming(chosen.origins.get("bundle")):
+        return bundle.read(chosen.settings.bundle or bundle.default_path())
+
+
+@contextmanager
+def _blaming(origin: str | None) -> Iterator[None]:
+    """Name the file or variable that a setting came from, where it is not before the person's eyes."""
+    try:
+        yield
+    except EdgePneumoError as error:
+        if origin is None:
+            raise
+        raise type(error)(f"{error} (it is named by {origin})") from error
