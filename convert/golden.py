@@ -38,7 +38,7 @@ def record(model: bytes, height: int, width: int, *, seed: int = 0) -> Golden:
     """The pictures with the exact ``int8`` outputs of the model in this machine's interpreter."""
     drawn = pixels(height, width, seed=seed)
     outputs = run(model, drawn)
-    return Golden(drawn, outputs.scores, outputs.maps)
+    return Golden(drawn, outputs.scores, outputs.maps, outputs.features)
 
 
 def _spread(picture: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,8 @@ class Graph(tf.Module):
     """The folded float network.
 
     Called with grey pixels 0..255, ``float32`` of shape ``(n, height, width, 1)``, it answers ``{"scores": (n, 3),
-    "map": (n, rows, columns, 3)}``: the class activation map and its mean over the cells, the logits.
+    "map": (n, rows, columns, 3), "features": (n, channels)}``: the class activation map, its mean over the cells, the
+    logits, and the mean over the cells of the last feature maps, which the gate looks at.
     """
 
     def __init__(self, folded: Folded) -> None:
@@ -26,13 +27,18 @@ class Graph(tf.Module):
     def __call__(self, pixels: Any) -> dict[str, Any]:
         x = pixels
         for layer in self.folded.layers:
-            x = apply(layer, x)
-        return {"scores": tf.reduce_mean(x, axis=(1, 2)), "map": x}
+            last, x = x, apply(layer, x)
+        return {"scores": pooled(x), "map": x, "features": pooled(last)}
 
     def concrete(self) -> Any:
         """The function for one image, ready for a converter."""
         spec = tf.TensorSpec((1, self.folded.height, self.folded.width, 1), tf.float32, name="radiograph")
         return tf.function(self.__call__).get_concrete_function(spec)
+
+
+def pooled(x: Any) -> Any:
+    """Global average pooling: the mean of each channel over its cells."""
+    return tf.reduce_mean(x, axis=(1, 2))
 
 
 def apply(layer: Conv | MaxPool, x: Any) -> Any:

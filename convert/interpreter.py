@@ -11,6 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert import flatbuffer
+from edge_runtime.errors import UsageError
+from edge_runtime.model.bundle import LABELS
+from edge_runtime.model.engines.interface import tell_apart
 
 Advance = Callable[[int], None]
 
@@ -22,12 +25,18 @@ class Outputs:
     Attributes:
         scores: ``int8``, or ``float32`` from a float model, of shape ``(n, 3)``.
         maps: Likewise of shape ``(n, rows, columns, 3)``.
+        features: Likewise of shape ``(n, channels)``.
         logits: ``float64`` of shape ``(n, 3)``: the scores in real numbers.
+        pooled: ``float64`` of shape ``(n, channels)``: the features in real numbers.
+        pooled_step: What one step of the features' integers stands for; 0 from a float model.
     """
 
     scores: NDArray[Any]
     maps: NDArray[Any]
+    features: NDArray[Any]
     logits: NDArray[np.float64]
+    pooled: NDArray[np.float64]
+    pooled_step: float
 
 
 def run(
@@ -36,24 +45,38 @@ def run(
     """Run images one by one, as a device does.
 
     Args:
-        model: With the two outputs ``scores`` and ``map``, in either order.
+        model: With the outputs ``scores``, ``map`` and ``features``, in any order.
         pixels: ``uint8`` of shape ``(n, height, width, 1)``.
         threads: ``None`` for all.
         advance: Called with 1 for each image done.
+
+    Raises:
+        UsageError: The model has other outputs.
     """
     interpreter = Interpreter(model_content=model, num_threads=threads or os.cpu_count())
     interpreter.allocate_tensors()
     (entrance,) = interpreter.get_input_details()
-    scores, maps = sorted(interpreter.get_output_details(), key=lambda tensor: len(tensor["shape"]))
+    outputs = interpreter.get_output_details()
+    places = tell_apart([[int(n) for n in tensor["shape"]] for tensor in outputs], len(LABELS))
+    if places is None:
+        raise UsageError(
+            "The model does not answer with scores, map and features: convert it anew with 'python -m convert'."
+        )
+    scores, maps, features = (outputs[place] for place in places)
     answers = []
     for image in pixels:
         interpreter.set_tensor(entrance["index"], image[np.newaxis].astype(entrance["dtype"]))
         interpreter.invoke()
-        answers.append((interpreter.get_tensor(scores["index"])[0], interpreter.get_tensor(maps["index"])[0]))
+        answers.append([interpreter.get_tensor(tensor["index"])[0] for tensor in (scores, maps, features)])
         advance(1)
-    found = np.stack([answer[0] for answer in answers])
-    scale, zero = scores["quantization"] if scores["dtype"] == np.int8 else (1.0, 0)
-    return Outputs(found, np.stack([answer[1] for answer in answers]), (found.astype(np.float64) - zero) * scale)
+    found = [np.stack(column) for column in zip(*answers, strict=True)]
+    step = float(features["quantization"][0]) if features["dtype"] == np.int8 else 0.0
+    return Outputs(found[0], found[1], found[2], _real(found[0], scores), _real(found[2], features), step)
+
+
+def _real(found: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float64]:
+    scale, zero = tensor["quantization"] if tensor["dtype"] == np.int8 else (1.0, 0)
+    return np.asarray((found.astype(np.float64) - zero) * scale)
 
 
 class Layers:

@@ -12,7 +12,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import bias, calibration, golden, graph, interpreter, operating, parity, quantize, ranges, report, rounding
+from convert import (
+    bias,
+    calibration,
+    gate,
+    golden,
+    graph,
+    interpreter,
+    operating,
+    parity,
+    quantize,
+    ranges,
+    report,
+    rounding,
+)
 from convert.equalize import equalize
 from convert.fold import Folded, FoldError, fold, load
 from edge_runtime.model import bundle
@@ -116,23 +129,28 @@ def convert(options: Options, progress: Progress) -> parity.Parity:
     check_fold(folded, trained, pixels[:_FOLD_IMAGES])
     rounded, model = round_network(folded, pixels, options, progress)
     judge = _judge(folded, validation, settings, options.limits, progress)
-    found = compare(judge, rounded, model, progress)
+    found, answers = compare(judge, rounded, model, progress)
     about = _about(options, images, manifest)
     if options.second_set:
         others = calibration.choose(candidates, count=options.images, seed=options.seed, skip=options.images)
         again = round_network(folded, calibration.load(others, folded.height, folded.width), options, progress)
-        about["with a second, disjoint calibration set"] = _difference(found, compare(judge, *again, progress))
+        about["with a second, disjoint calibration set"] = _difference(found, compare(judge, *again, progress)[0])
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    report.write(options.out.parent, found, about, title=f"Parity of {options.name}")
+    report.write(options.out, found, about, title=f"Parity of {options.name}")
     parity.require(found)
+    with progress("Fit the gate", len(gate.feature_images(candidates, seed=options.seed))) as advance:
+        size = (folded.height, folded.width)
+        fitted = gate.of_model(model, candidates, validation, answers, size, seed=options.seed, advance=advance)
+    drift = gate.drift_reference(fitted, np.array([case.int8_probability for case in found.cases]), judge.pneumonia)
     with progress("Write the bundle", 1 + (options.reference is not None)) as advance:
         bundle.write(
             options.out,
             model,
-            _info(options, folded, manifest, settings),
+            _info(options, folded, manifest, settings, drift),
             golden=golden.record(model, folded.height, folded.width, seed=options.seed),
-            parity={"about": about, **found.as_json(cases=False)},
+            parity={"about": about, **found.as_json(cases=False), "validation_refused": fitted.refused},
             calibration=calibration.as_json(images, seed=options.seed),
+            gate=fitted.gate,
         )
         advance(1)
         if options.reference is not None:
@@ -179,14 +197,16 @@ def round_network(folded: Folded, pixels: Pixels, options: Options, progress: Pr
     return folded, model
 
 
-def compare(judge: _Judge, folded: Folded, model: bytes, progress: Progress) -> parity.Parity:
-    """An int8 model before the validation set."""
+def compare(
+    judge: _Judge, folded: Folded, model: bytes, progress: Progress
+) -> tuple[parity.Parity, interpreter.Outputs]:
+    """An int8 model before the validation set, and its answers."""
     with progress("Int8 model on the validation images", len(judge.pixels)) as advance:
         answers = interpreter.run(model, judge.pixels, advance=advance)
     few = spread(judge.pixels, _LAYER_IMAGES)
     with progress("Int8 model layer by layer", len(few)) as advance:
         layers = parity.layer_sqnr(folded, model, few, advance=advance)
-    return parity.compare(
+    found = parity.compare(
         judge.names,
         judge.pneumonia,
         judge.logits,
@@ -196,6 +216,7 @@ def compare(judge: _Judge, folded: Folded, model: bytes, progress: Progress) -> 
         temperature=judge.settings.temperature,
         limits=judge.limits,
     )
+    return found, answers
 
 
 def spread(pixels: Pixels, count: int) -> Pixels:
@@ -248,7 +269,11 @@ def _about(
 
 
 def _info(
-    options: Options, folded: Folded, manifest: calibration.Manifest | None, settings: operating.Operating
+    options: Options,
+    folded: Folded,
+    manifest: calibration.Manifest | None,
+    settings: operating.Operating,
+    drift: bundle.Reference | None,
 ) -> bundle.BundleInfo:
     return bundle.BundleInfo(
         name=options.name,
@@ -257,6 +282,8 @@ def _info(
         temperature=settings.temperature,
         operating_points={name: bundle.OperatingPoint(threshold=value) for name, value in settings.points.items()},
         default_operating_point=settings.default,
+        uncertain=None if settings.uncertain is None else bundle.UncertainBand(*settings.uncertain),
+        reference=drift,
         source_sha256=_sha256(options.model),
         data_manifest_sha256=None if manifest is None else manifest.sha256,
         route=options.route,

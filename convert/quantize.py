@@ -11,9 +11,11 @@ import tensorflow as tf
 
 from convert import flatbuffer
 from convert.fold import Conv, Folded
-from convert.graph import apply, float_tflite
-from convert.ranges import INPUT, SCORES, Range
+from convert.graph import apply, float_tflite, pooled
+from convert.ranges import FEATURES, INPUT, SCORES, Range
 from edge_runtime.errors import EdgePneumoError, UsageError
+from edge_runtime.model.bundle import LABELS
+from edge_runtime.model.engines.interface import tell_apart
 
 Route = Literal["tf-lite-converter", "litert-quantizer"]
 ROUTES: Final[tuple[Route, ...]] = ("tf-lite-converter", "litert-quantizer")
@@ -26,11 +28,11 @@ class GraphError(EdgePneumoError):
 
 
 def quantize(folded: Folded, ranges: dict[str, Range], route: Route) -> bytes:
-    """An int8 model: ``uint8`` pixels in, ``int8`` scores and map out, weights per channel.
+    """An int8 model: ``uint8`` pixels in, ``int8`` scores, map and pooled features out, weights per channel.
 
     Args:
         folded: The network to round.
-        ranges: For ``input``, each convolution's name, and ``scores``.
+        ranges: For ``input``, each convolution's name, ``scores`` and ``features``.
         route: Which quantizer.
     """
     return _tf_lite_converter(folded, ranges) if route == "tf-lite-converter" else _litert_quantizer(folded, ranges)
@@ -53,8 +55,8 @@ def check(model: bytes) -> None:
         "a tensor is not an integer": any(tensor.dtype not in ("int8", "uint8", "int32") for tensor in tensors),
         "its input is not uint8 with scale 1 and zero point 0": (entrance.dtype, entrance.scales, entrance.zero_points)
         != ("uint8", (1.0,), (0,)),
-        "its outputs are not int8 scores and map": sorted((t.dtype, len(t.shape)) for t in graph.outputs)
-        != [("int8", 2), ("int8", 4)],
+        "its outputs are not int8 scores, map and features": any(t.dtype != "int8" for t in graph.outputs)
+        or tell_apart([t.shape for t in graph.outputs], len(LABELS)) is None,
         "a kernel has one scale for all its channels": any(len(k.scales) != k.shape[0] for k in kernels),
     }
     found = [fault for fault, present in faults.items() if present]
@@ -72,10 +74,14 @@ class _Ranged(tf.Module):
     def __call__(self, pixels: Any) -> dict[str, Any]:
         x = self._ranged(pixels, INPUT)
         for layer in self.folded.layers:
-            x = apply(layer, x)
+            last, x = x, apply(layer, x)
             if isinstance(layer, Conv):
                 x = self._ranged(x, layer.name)
-        return {"scores": self._ranged(tf.reduce_mean(x, axis=(1, 2)), SCORES), "map": x}
+        return {
+            "scores": self._ranged(pooled(x), SCORES),
+            "map": x,
+            "features": self._ranged(pooled(last), FEATURES),
+        }
 
     def _ranged(self, x: Any, name: str) -> Any:
         return tf.quantization.fake_quant_with_min_max_args(x, *self.ranges[name])
@@ -129,12 +135,16 @@ def _by_tensor(model: bytes, folded: Folded, ranges: dict[str, Range]) -> dict[s
     graph = flatbuffer.read(model)
     found = {graph.inputs[0].name: ranges[INPUT]}
     convolutions = iter(folded.convolutions)
+    head = folded.convolutions[-1].name
+    of_head = None
     for operator in graph.operators:
         output = operator.outputs[0].name
         if operator.name == "CONV_2D":
-            found[output] = ranges[next(convolutions).name]
+            layer = next(convolutions).name
+            found[output] = ranges[layer]
+            of_head = output if layer == head else of_head
         elif operator.name == "MEAN":
-            found[output] = ranges[SCORES]
+            found[output] = ranges[SCORES if operator.inputs[0].name == of_head else FEATURES]
         else:
             found[output] = found[operator.inputs[0].name]
     return found

@@ -10,9 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from convert.fold import Conv, Folded
-from convert.graph import apply
+from convert.graph import apply, pooled
 
-INPUT, SCORES = "input", "scores"
+INPUT, SCORES, FEATURES = "input", "scores", "features"
 METHODS: Final = ("minmax", "percentile", "mse")
 COUNTING: Final = frozenset({"percentile", "mse"})  # the methods that need histograms
 
@@ -60,7 +60,7 @@ def observe(
         advance: Called with the number of images done, in each run.
 
     Returns:
-        Statistics of each convolution's output, by its name, and of ``scores``.
+        Statistics of each convolution's output, by its name, of ``scores`` and of ``features``.
     """
     low: dict[str, float] = defaultdict(lambda: np.inf)
     high: dict[str, float] = defaultdict(lambda: -np.inf)
@@ -82,27 +82,27 @@ def observe(
 
 
 def feature_maps(folded: Folded, x: Any) -> dict[str, Any]:
-    """Each convolution's output, after its ReLU, and the scores."""
+    """Each convolution's output, after its ReLU, the scores, and the pooled input of the head."""
     outputs = {}
     for layer in folded.layers:
-        x = apply(layer, x)
+        last, x = x, apply(layer, x)
         if isinstance(layer, Conv):
             outputs[layer.name] = x
-    return {**outputs, SCORES: tf.reduce_mean(x, axis=(1, 2))}
+    return {**outputs, SCORES: pooled(x), FEATURES: pooled(last)}
 
 
 def choose(folded: Folded, statistics: dict[str, Statistics], method: str) -> dict[str, Range]:
     """A range for the input and every output, each with zero in it.
 
     ``minmax`` covers every value seen. ``percentile`` leaves out the largest 0.001% of the values behind a ReLU.
-    ``mse`` takes the upper end with the least squared error over rounding and clipping. The map and the scores are
-    answers, not features: they get every value seen and a quarter more on either side, so that an image beyond all
-    calibration images still has its place.
+    ``mse`` takes the upper end with the least squared error over rounding and clipping. The map, the scores and the
+    pooled features are answers: they get every value seen and a quarter more on either side, so that an image beyond
+    all calibration images still has its place.
     """
     head = folded.convolutions[-1].name
     ranges: dict[str, Range] = {INPUT: (0.0, 255.0)}
     for name, seen in statistics.items():
-        if name in (head, SCORES):
+        if name in (head, SCORES, FEATURES):
             low, high = _ANSWER_MARGIN * seen.low, _ANSWER_MARGIN * seen.high
         else:
             low, high = seen.low, _UPPER_ENDS[method](seen)

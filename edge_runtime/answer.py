@@ -1,21 +1,23 @@
-"""From a file's bytes to its finding: decode, prepare, infer, each timed, and every refusal a reason in words."""
+"""From a file's bytes to its finding: decode, screen, prepare, infer, each timed, each refusal a reason in words."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import gate
 from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
 from edge_runtime.finding import Finding, Label, Model, Types, printable, timestamp
-from edge_runtime.model.bundle import InputGeometry
+from edge_runtime.gate.gate import NOT_LIKE_THE_LEARNED
+from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
 from edge_runtime.radiograph.decode import decode
 from edge_runtime.radiograph.prepare import prepare
 
-_DECIMALS = 6
+_DECIMALS, _DISTANCE_DECIMALS = 6, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +26,8 @@ class Answered:
 
     Attributes:
         finding: Classified or rejected.
-        grey: The decoded radiograph, ``uint8`` of shape ``(height, width)``; ``None`` where it could not be decoded.
+        grey: The decoded radiograph as the model saw it, a negative made positive; ``uint8`` of shape ``(height,
+            width)``; ``None`` where it could not be decoded.
         answer: What the model said; ``None`` for a rejected file.
     """
 
@@ -35,7 +38,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A file that has been decoded and prepared, or refused: all that needs no model, so that it can be done ahead.
+    """A file that has been decoded, screened and prepared, or refused: all that needs no model, so it is done ahead.
 
     Attributes:
         source: The file's name, for the finding.
@@ -45,6 +48,8 @@ class Opened:
         reason: Why it was refused, or ``None``.
         received: When the file was met.
         milliseconds: Time of each stage, and so far in ``total``.
+        distance: By the gate's look before the network; ``None`` where that was not reached.
+        notes: What was corrected, in words.
     """
 
     source: str
@@ -54,23 +59,25 @@ class Opened:
     reason: str | None
     received: datetime
     milliseconds: dict[str, float]
+    distance: float | None = None
+    notes: tuple[str, ...] = field(default=())
 
 
 def open_radiograph(
     source: str,
     data: bytes | OSError | ImageError,
-    geometry: InputGeometry,
+    bundle: Bundle,
     *,
     clock: Clock,
     received: datetime,
     read_milliseconds: float | None = None,
 ) -> Opened:
-    """Decode and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
+    """Decode, screen and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
 
     Args:
         source: The file's name, for the finding.
         data: The whole file, the error that reading it ended with, or why it was not read.
-        geometry: The model's input.
+        bundle: The model's input and its gate.
         clock: For the time of each stage.
         received: When the file was met.
         read_milliseconds: What reading it took, if measured.
@@ -78,7 +85,8 @@ def open_radiograph(
     begin = clock.seconds()
     stages = {} if read_milliseconds is None else {"read": read_milliseconds}
     sha256 = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
-    grey, pixels, reason = None, None, None
+    grey, pixels, reason, distance = None, None, None, None
+    notes: tuple[str, ...] = ()
     try:
         if isinstance(data, ImageError):
             raise data
@@ -88,14 +96,22 @@ def open_radiograph(
         grey = decode(data)
         stages["decode"] = clock.milliseconds_since(start)
         start = clock.seconds()
-        pixels = prepare(grey, geometry.height, geometry.width)
+        pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
         stages["prepare"] = clock.milliseconds_since(start)
+        start = clock.seconds()
+        screened = gate.before(grey, bundle.gate)
+        reason, distance, notes = screened.reason, screened.distance, screened.notes
+        if reason is not None:
+            pixels = None
+        elif notes:
+            grey, pixels = screened.grey, np.asarray(255 - pixels, np.uint8)
+        stages["screen"] = clock.milliseconds_since(start)
     except ImageError as error:
         reason = str(error)
     except MemoryError:
         reason = "too large to be decoded in this machine's memory"
     stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
-    return Opened(source, sha256, grey, pixels, reason, received, stages)
+    return Opened(source, sha256, grey, pixels, reason, received, stages, distance, notes)
 
 
 def conclude(opened: Opened, classifier: Classifier, *, clock: Clock) -> Answered:
@@ -108,15 +124,25 @@ def conclude(opened: Opened, classifier: Classifier, *, clock: Clock) -> Answere
         stages["infer"] = clock.milliseconds_since(start)
         total += stages["infer"]
     stages["total"] = total
+    distance, reason = opened.distance, opened.reason
+    if result is not None:
+        distance = max(distance or 0.0, gate.after(result.features, classifier.bundle.gate))
+        if distance > 1.0:
+            result, reason = None, NOT_LIKE_THE_LEARNED
     label, probability, types = _rounded(result)
     finding = Finding(
         source=printable(opened.source),
         sha256=opened.sha256,
         status="rejected" if result is None else "classified",
-        reason=opened.reason,
+        reason=reason,
         label=label,
         probability=probability,
         types=types,
+        operating_point=None if result is None else classifier.operating_point,
+        threshold=None if result is None else classifier.threshold,
+        confidence=None if result is None else classifier.confidence(result.probability),
+        distance=None if distance is None else _rounded_distance(distance),
+        notes=opened.notes,
         model=Model(name=classifier.bundle.info.name, sha256=classifier.bundle.sha256),
         engine=classifier.engine.name,
         received=timestamp(opened.received),
@@ -136,11 +162,16 @@ def answer(
     read_milliseconds: float | None = None,
 ) -> Answered:
     """``open_radiograph`` and ``conclude`` in one: answer for one file."""
-    geometry = classifier.bundle.info.input
     opened = open_radiograph(
-        source, data, geometry, clock=clock, received=received, read_milliseconds=read_milliseconds
+        source, data, classifier.bundle, clock=clock, received=received, read_milliseconds=read_milliseconds
     )
     return conclude(opened, classifier, clock=clock)
+
+
+def _rounded_distance(distance: float) -> float:
+    """To 4 decimals, but never to the other side of the limit."""
+    found = round(distance, _DISTANCE_DECIMALS)
+    return found if (found > 1.0) == (distance > 1.0) else 1.0 + 10.0**-_DISTANCE_DECIMALS
 
 
 def _rounded(result: Answer | None) -> tuple[Label | None, float | None, Types | None]:

@@ -15,10 +15,12 @@ NOTICE = "Research software, not a medical device."
 
 Label = Literal["NORMAL", "PNEUMONIA"]
 Status = Literal["classified", "rejected"]
+Confidence = Literal["certain", "uncertain"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Milliseconds = Annotated[float, Meta(ge=0.0)]
+Distance = Annotated[float, Meta(ge=0.0)]
 
 
 class Types(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +57,31 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     types: Annotated[
         Types | None, Meta(description="probability of bacterial and of viral pneumonia; null if rejected")
     ]
+    operating_point: Annotated[
+        str | None, Meta(description="name of the decision threshold that was used; null if rejected")
+    ] = None
+    threshold: Annotated[
+        Probability | None, Meta(description="probability from which the label is PNEUMONIA; null if rejected")
+    ] = None
+    confidence: Annotated[
+        Confidence | None,
+        Meta(
+            description="uncertain: the probability lies where the model is often wrong; null if rejected, or if that "
+            "was not measured for this model"
+        ),
+    ] = None
+    distance: Annotated[
+        Distance | None,
+        Meta(description="from the radiographs the model learned from; above 1 is refused; null if not reached"),
+    ] = None
+    notes: Annotated[tuple[str, ...], Meta(description="what was corrected before the answer, in words")] = ()
     model: Model
     engine: Annotated[str, Meta(description="the inference library, its version and its number of threads")]
     received: Annotated[Timestamp, Meta(description="when the file was met; RFC 3339, UTC")]
     finished: Annotated[Timestamp, Meta(description="when the answer was ready; RFC 3339, UTC")]
     milliseconds: Annotated[
         dict[str, Milliseconds],
-        Meta(description="time spent, by stage: read, decode, prepare, infer, where reached, and their total"),
+        Meta(description="time spent, by stage: read, decode, prepare, screen, infer, where reached, and their total"),
     ]
     heatmap: Annotated[str | None, Meta(description="path of the heat map, a PNG; null if none was written")] = None
     notice: Annotated[str, Meta(description="what no reader of a finding should forget")] = NOTICE
@@ -100,21 +120,25 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a finding.
 
     Stricter than reading is: every field is required, and ``status`` says which of them are null. Fields may be added
-    without a new version, so unknown ones are allowed.
+    without a new version, so unknown ones are allowed, and findings of an earlier version of the program, which lack
+    the later fields, are read but do not follow it.
     """
     schema = msgspec.json.schema(Finding, ref_template="#/$defs/{name}")
     for definition in schema["$defs"].values():
         definition["required"] = list(definition["properties"])
         for field in definition["properties"].values():
             field.pop("default", None)
-    answers = ("label", "probability", "types")
+    answers = ("label", "probability", "types", "operating_point", "threshold")
     finding = schema["$defs"].pop("Finding")
     finding["properties"]["notice"]["const"] = NOTICE
     finding["if"] = {"properties": {"status": {"const": "classified"}}}
     finding["then"] = {
-        "properties": {"reason": {"type": "null"}} | {name: {"not": {"type": "null"}} for name in answers}
+        "properties": {"reason": {"type": "null"}, "distance": {"maximum": 1}}
+        | {name: {"not": {"type": "null"}} for name in answers}
     }
-    finding["else"] = {"properties": {"reason": {"type": "string"}} | {name: {"type": "null"} for name in answers}}
+    finding["else"] = {
+        "properties": {"reason": {"type": "string"}} | {name: {"type": "null"} for name in (*answers, "confidence")}
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": SCHEMA,

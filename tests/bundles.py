@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.model import bundle
 from edge_runtime.model.engines import litert
+from tests.gates import wide_open
 
 SIZE, CELLS = 224, 14
 
@@ -17,7 +18,8 @@ def make_tiny_bundle(directory: Path) -> Path:
     """Write ``tiny.tflite`` into ``directory``: an int8 model of the real shapes, with golden vectors, as a bundle.
 
     Its logits are linear in the mean brightness of the picture, and its maps in that of each of the 14 x 14 cells: a
-    picture darker than grey level 127 is NORMAL, a brighter one PNEUMONIA, more likely bacterial than viral.
+    picture darker than grey level 127 is NORMAL, a brighter one PNEUMONIA, more likely bacterial than viral. Its gate
+    refuses nothing.
     """
     tflite = make_tiny_tflite()
     info = bundle.BundleInfo(
@@ -35,10 +37,14 @@ def make_tiny_bundle(directory: Path) -> Path:
     pixels = example_pixels(np.random.default_rng(1), 3)
     outputs = [engine.invoke(one[np.newaxis]) for one in pixels]
     golden = bundle.Golden(
-        pixels, np.stack([output.scores for output in outputs]), np.stack([output.maps for output in outputs])
+        pixels,
+        np.stack([output.scores for output in outputs]),
+        np.stack([output.maps for output in outputs]),
+        np.stack([output.features for output in outputs]),
     )
     path = directory / "tiny.tflite"
-    bundle.write(path, tflite, info, golden=golden, parity={"flips": 0}, calibration={"images": []})
+    gate = wide_open(golden.features.shape[1])
+    bundle.write(path, tflite, info, golden=golden, parity={"flips": 0}, calibration={"images": []}, gate=gate)
     return path
 
 
@@ -60,7 +66,8 @@ def make_tiny_tflite() -> bytes:
     x = keras.layers.AveragePooling2D(SIZE // CELLS)(feature(x))
     head = keras.layers.Conv2D(3, 1, name="map")
     maps = head(x)
-    model = keras.Model(inputs, [keras.layers.GlobalAveragePooling2D()(maps), maps])
+    scores, features = keras.layers.GlobalAveragePooling2D()(maps), keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, [scores, maps, features])
     identity = np.zeros((3, 3, 1, 4), np.float32)
     identity[1, 1] = 1.0
     feature.set_weights([identity, np.zeros(4, np.float32)])

@@ -5,6 +5,7 @@ Every TFLite tool opens it (the convention TFLite uses for associated files), ev
 ``bundle.json``       what the model is: ``BundleInfo``
 ``labels.txt``        the classes in the order of the scores, one a line
 ``golden.npz``        inputs with the exact outputs the converter saw: ``Golden``
+``gate.npz``          what tells a readable frontal chest radiograph from anything else: ``Gate``
 ``parity.json``       the converter's comparison with the float model
 ``calibration.json``  the images whose activations set the integer ranges
 """
@@ -26,8 +27,10 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError
+from edge_runtime.gate import store as gate_store
+from edge_runtime.gate.store import Gate
 
-SCHEMA: Final = "edge-pneumo/bundle/1"
+SCHEMA: Final = "edge-pneumo/bundle/2"
 Labels = tuple[Literal["normal"], Literal["bacterial"], Literal["viral"]]
 LABELS: Labels = ("normal", "bacterial", "viral")
 
@@ -54,6 +57,44 @@ class OperatingPoint(msgspec.Struct, frozen=True):
     threshold: Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
+class UncertainBand(msgspec.Struct, frozen=True):
+    """Probabilities from ``low`` to ``high``, both included, at which the answer is worth little."""
+
+    low: Annotated[float, Meta(ge=0.0, le=1.0)]
+    high: Annotated[float, Meta(ge=0.0, le=1.0)]
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"an uncertain band from {self.low} to {self.high}")
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Counts between edges: ``counts[i]`` values in ``[edges[i], edges[i + 1])``, those outside in the outer ones.
+
+    ``positive`` says how many of each count are of pneumonia radiographs; it is empty where that is not known.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[Annotated[int, Meta(ge=0)], ...]
+    positive: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.edges) != len(self.counts) + 1 or list(self.edges) != sorted(self.edges):
+            raise ValueError(f"a histogram of {len(self.counts)} counts between {len(self.edges)} edges")
+        if self.positive and (
+            len(self.positive) != len(self.counts)
+            or any(p > c for p, c in zip(self.positive, self.counts, strict=True))
+        ):
+            raise ValueError("a histogram with more pneumonia radiographs than radiographs")
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What the radiographs the model was validated on look like to it: what drift is measured against."""
+
+    probability: Histogram
+    distance: Histogram
+
+
 class BundleInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What ``bundle.json`` says.
 
@@ -66,6 +107,8 @@ class BundleInfo(msgspec.Struct, frozen=True, kw_only=True):
         temperature: Divides the logits before the softmax, so that probabilities are calibrated.
         operating_points: Thresholds by name.
         default_operating_point: The one used unless another is chosen.
+        uncertain: Probabilities at which the answer is worth little; ``None`` where it was not measured.
+        reference: What drift is measured against; ``None`` where it was not measured.
         tflite_bytes: Length of the ``.tflite`` at the start of the file; ``write`` fills it in.
         tflite_sha256: Of those bytes; ``write`` fills it in.
         source_sha256: Of the ``.keras`` the model was converted from.
@@ -74,7 +117,7 @@ class BundleInfo(msgspec.Struct, frozen=True, kw_only=True):
         versions: Of the packages that made the bundle.
     """
 
-    schema: Literal["edge-pneumo/bundle/1"] = SCHEMA
+    schema: Literal["edge-pneumo/bundle/2"] = SCHEMA
     name: str
     created: str
     labels: Labels = LABELS
@@ -84,6 +127,8 @@ class BundleInfo(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: {"balanced": OperatingPoint(threshold=0.5)}
     )
     default_operating_point: str = "balanced"
+    uncertain: UncertainBand | None = None
+    reference: Reference | None = None
     tflite_bytes: Annotated[int, Meta(ge=0)] = 0
     tflite_sha256: str = ""
     source_sha256: Sha256
@@ -104,11 +149,13 @@ class Golden:
         pixels: ``uint8`` of shape ``(n, height, width, 1)``.
         scores: ``int8`` of shape ``(n, 3)``.
         maps: ``int8`` of shape ``(n, rows, columns, 3)``.
+        features: ``int8`` of shape ``(n, channels)``.
     """
 
     pixels: NDArray[np.uint8]
     scores: NDArray[np.int8]
     maps: NDArray[np.int8]
+    features: NDArray[np.int8]
 
     def __post_init__(self) -> None:
         n = len(self.pixels)
@@ -116,6 +163,7 @@ class Golden:
             ("pixels", self.pixels, np.uint8, 4),
             ("scores", self.scores, np.int8, 2),
             ("maps", self.maps, np.int8, 4),
+            ("features", self.features, np.int8, 2),
         ):
             if array.dtype != dtype or array.ndim != rank or len(array) != n or n == 0:
                 raise ValueError(f"golden {name} are {array.dtype} of shape {array.shape}")
@@ -133,6 +181,7 @@ class Bundle:
         golden: Inputs with the outputs they must give.
         parity: The converter's comparison with the float model.
         calibration: The images that set the integer ranges.
+        gate: What is refused.
     """
 
     path: Path
@@ -142,6 +191,7 @@ class Bundle:
     golden: Golden = field(repr=False)
     parity: dict[str, Any] = field(repr=False)
     calibration: dict[str, Any] = field(repr=False)
+    gate: Gate = field(repr=False)
 
 
 def default_path(name: str = "full") -> Path:
@@ -173,8 +223,10 @@ def read(path: Path) -> Bundle:
         if hashlib.sha256(tflite).hexdigest() != info.tflite_sha256:
             raise BundleError(f"{path} is damaged: the model's checksum is not the recorded one; {_GET_AGAIN}")
         with np.load(io.BytesIO(members["golden.npz"]), allow_pickle=False) as arrays:
-            golden = Golden(arrays["pixels"], arrays["scores"], arrays["maps"])
+            golden = Golden(arrays["pixels"], arrays["scores"], arrays["maps"], arrays["features"])
         _check_golden(golden, info)
+        gate = gate_store.from_bytes(members["gate.npz"])
+        _check_gate(gate, golden)
         parity = msgspec.json.decode(members["parity.json"], type=dict[str, Any])
         calibration = msgspec.json.decode(members["calibration.json"], type=dict[str, Any])
     except KeyError as error:
@@ -194,6 +246,7 @@ def read(path: Path) -> Bundle:
         golden=golden,
         parity=parity,
         calibration=calibration,
+        gate=gate,
     )
 
 
@@ -210,6 +263,7 @@ def write(
     golden: Golden,
     parity: Mapping[str, Any],
     calibration: Mapping[str, Any],
+    gate: Gate,
 ) -> BundleInfo:
     """Write a bundle: complete and on the disk, or not at all.
 
@@ -222,25 +276,28 @@ def write(
         golden: Inputs with the outputs the converter saw.
         parity: The comparison with the float model, as JSON can hold it.
         calibration: The calibration set's manifest, as JSON can hold it.
+        gate: What the device refuses.
 
     Returns:
         ``info`` as written.
 
     Raises:
         BundleError: ``tflite`` is no TFLite model.
-        ValueError: The golden vectors are not of the model's input size.
+        ValueError: The golden vectors are not of the model's input size, or the gate is of other features than theirs.
         OSError: The file cannot be written.
     """
     if tflite[4:8] != _TFLITE_MARK:
         raise BundleError(f"what should become {path} is no .tflite model; convert a trained model first")
     _check_golden(golden, info)
+    _check_gate(gate, golden)
     info = msgspec.structs.replace(info, tflite_bytes=len(tflite), tflite_sha256=hashlib.sha256(tflite).hexdigest())
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, pixels=golden.pixels, scores=golden.scores, maps=golden.maps)
+    np.savez_compressed(arrays, pixels=golden.pixels, scores=golden.scores, maps=golden.maps, features=golden.features)
     members = {
         "bundle.json": _json(info),
         "labels.txt": "".join(f"{label}\n" for label in info.labels).encode(),
         "golden.npz": arrays.getvalue(),
+        "gate.npz": gate_store.to_bytes(gate),
         "parity.json": _json(dict(parity)),
         "calibration.json": _json(dict(calibration)),
     }
@@ -268,6 +325,11 @@ def _check_golden(golden: Golden, info: BundleInfo) -> None:
     shape = (info.input.height, info.input.width, info.input.channels)
     if golden.pixels.shape[1:] != shape or golden.scores.shape[1] != len(info.labels):
         raise ValueError(f"golden vectors {golden.pixels.shape} -> {golden.scores.shape} for a model input of {shape}")
+
+
+def _check_gate(gate: Gate, golden: Golden) -> None:
+    if len(gate.features.mean) != golden.features.shape[1]:
+        raise ValueError(f"a gate of {len(gate.features.mean)} features for a model of {golden.features.shape[1]}")
 
 
 def _json(value: object) -> bytes:

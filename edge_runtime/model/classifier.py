@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.finding import Label
-from edge_runtime.model.bundle import Bundle, Golden
+from edge_runtime.finding import Confidence, Label
+from edge_runtime.model.bundle import Bundle, Golden, UncertainBand
 from edge_runtime.model.engines.interface import Engine
 
 NORMAL, BACTERIAL, VIRAL = range(3)  # the order of bundle.LABELS
@@ -24,6 +24,7 @@ class Answer:
         viral: Probability of viral pneumonia; the two add up to ``probability``.
         logits: ``float32`` of shape ``(3,)``: normal, bacterial, viral, before the temperature.
         map: ``float32`` of shape ``(rows, columns)``: the evidence for pneumonia, see ``evidence_map``.
+        features: ``float32`` of shape ``(channels,)``: the pooled last feature maps, for the gate.
     """
 
     label: Label
@@ -32,10 +33,20 @@ class Answer:
     viral: float
     logits: NDArray[np.float32]
     map: NDArray[np.float32]
+    features: NDArray[np.float32]
 
 
 class Classifier:
-    """A bundle's model in an engine, at an operating point."""
+    """A bundle's model in an engine, at an operating point.
+
+    Attributes:
+        operating_point: Its name.
+        threshold: Probability from which the label is ``PNEUMONIA``.
+        uncertain: The bundle's uncertain band, and from there to the threshold in use: what one operating point calls
+            pneumonia and another normal is never certain. ``None`` where the bundle has no band.
+        bundle: The model.
+        engine: What runs it.
+    """
 
     def __init__(self, bundle: Bundle, engine: Engine, operating_point: str | None = None) -> None:
         """Join them.
@@ -52,11 +63,24 @@ class Classifier:
         self.operating_point = operating_point or bundle.info.default_operating_point
         if self.operating_point not in points:
             raise UsageError(
-                f"the model has no operating point {self.operating_point!r}; choose from {', '.join(sorted(points))}"
+                f"the model {bundle.info.name} has no operating point {self.operating_point!r}; "
+                f"choose from {', '.join(sorted(points))}"
             )
         self.threshold = points[self.operating_point].threshold
+        band = bundle.info.uncertain
+        self.uncertain = band and UncertainBand(min(band.low, self.threshold), max(band.high, self.threshold))
         self.bundle = bundle
         self.engine = engine
+
+    def confidence(self, probability: float) -> Confidence | None:
+        """Whether an answer of this probability lies in the uncertain band; ``None`` where there is none.
+
+        Args:
+            probability: Of pneumonia, not rounded.
+        """
+        if self.uncertain is None:
+            return None
+        return "uncertain" if self.uncertain.low <= probability <= self.uncertain.high else "certain"
 
     def classify(self, pixels: NDArray[np.uint8]) -> Answer:
         """Answer for the model input of ``prepare``: ``uint8`` of shape ``(1, height, width, 1)``."""
@@ -74,6 +98,9 @@ class Classifier:
             viral=float(viral),
             logits=logits.astype(np.float32),
             map=evidence_map(maps, logits, temperature),
+            features=dequantize(outputs.features, quantization.features_scale, quantization.features_zero).astype(
+                np.float32
+            ),
         )
 
 
@@ -120,7 +147,7 @@ class GoldenReport:
 
     Attributes:
         n: Golden vectors replayed.
-        identical: Those whose scores and maps are equal in every number.
+        identical: Those whose scores, maps and features are equal in every number.
         largest_difference: Over all numbers of all vectors, in integer steps.
     """
 
@@ -132,9 +159,10 @@ class GoldenReport:
 def verify_golden(engine: Engine, golden: Golden) -> GoldenReport:
     """Replay the golden vectors on an engine."""
     differences = []
-    for pixels, scores, maps in zip(golden.pixels, golden.scores, golden.maps, strict=True):
+    for pixels, *expected in zip(golden.pixels, golden.scores, golden.maps, golden.features, strict=True):
         outputs = engine.invoke(pixels[np.newaxis])
-        differences.append(max(_largest_difference(outputs.scores, scores), _largest_difference(outputs.maps, maps)))
+        found = (outputs.scores, outputs.maps, outputs.features)
+        differences.append(max(map(_largest_difference, found, expected)))
     return GoldenReport(n=len(differences), identical=differences.count(0), largest_difference=max(differences))
 
 

@@ -23,5 +23,6 @@ def test_the_recorded_outputs_are_the_model_s() -> None:
 
     assert recorded.scores.shape == (6, 3)
     assert recorded.maps.shape == (6, 8, 8, 3)
+    assert recorded.features.shape == (6, 8)
     assert len({tuple(scores) for scores in recorded.scores.tolist()}) > 1
     np.testing.assert_array_equal(recorded.scores, golden.record(model, 16, 16).scores)

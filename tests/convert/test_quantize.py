@@ -1,7 +1,8 @@
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from convert import flatbuffer, graph, interpreter, quantize, ranges
 from convert.fold import Folded, fold
@@ -28,14 +29,14 @@ def test_the_graph_holds_integer_convolutions_pooling_and_the_head(models: dict[
 
     names = [operator.name for operator in contents.operators]
     blocks = ["CONV_2D"] * 2 + ["MAX_POOL_2D"] + ["CONV_2D"] * 2 + (["MAX_POOL_2D"] + ["CONV_2D"] * 3) * 3
-    assert names == ["QUANTIZE", *blocks, "CONV_2D", "MEAN"]
+    assert sorted(names) == sorted(["QUANTIZE", *blocks, "CONV_2D", "MEAN", "MEAN"])
     tensors = {tensor for operator in contents.operators for tensor in (*operator.inputs, *operator.outputs)}
     assert {tensor.dtype for tensor in tensors} <= {"uint8", "int8", "int32"}
     (entrance,) = contents.inputs
     assert (entrance.dtype, entrance.shape) == ("uint8", (1, SIZE, SIZE, 1))
     assert (entrance.scales, entrance.zero_points) == ((1.0,), (0,))
     outputs = sorted((tensor.dtype, tensor.shape) for tensor in contents.outputs)
-    assert outputs == [("int8", (1, 2, 2, 3)), ("int8", (1, 3))]
+    assert outputs == [("int8", (1, 2, 2, 3)), ("int8", (1, 3)), ("int8", (1, 64))]
     kernels = [operator.inputs[1] for operator in contents.operators if operator.name == "CONV_2D"]
     assert all(len(kernel.scales) == kernel.shape[0] for kernel in kernels)
     check(models[route])
@@ -50,7 +51,34 @@ def test_the_integers_stay_near_the_float_network(folded: Folded, models: dict[R
     exact = graph.predict(folded, pixels)[0]
     assert np.abs(answers.logits - exact).max() < 0.25 * np.abs(exact).max()
     assert answers.maps.shape == (8, 2, 2, 3)
-    assert answers.maps.dtype == answers.scores.dtype == np.int8
+    assert answers.maps.dtype == answers.scores.dtype == answers.features.dtype == np.int8
+    pooled = np.asarray(ranges.feature_maps(folded, pixels.astype(np.float32))[ranges.FEATURES])
+    assert answers.features.shape == (8, 64)
+    assert np.abs(answers.pooled - pooled).max() < 0.25 * pooled.max()
+    assert answers.pooled.max() < pooled.max() * 1.25
+
+
+def test_the_features_change_no_score_and_no_map(
+    folded: Folded, models: dict[Route, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithoutFeatures(quantize._Ranged):
+        def __call__(self, pixels: Any) -> dict[str, Any]:
+            answers = super().__call__(pixels)
+            return {"scores": answers["scores"], "map": answers["map"]}
+
+    monkeypatch.setattr(quantize, "_Ranged", WithoutFeatures)
+    limits = ranges.choose(folded, ranges.observe(folded, noise(8)), "minmax")
+    alone = Interpreter(model_content=quantize.quantize(folded, limits, "tf-lite-converter"), num_threads=1)
+    alone.allocate_tensors()
+    scores, maps = sorted(alone.get_output_details(), key=lambda tensor: len(tensor["shape"]))
+
+    answers = interpreter.run(models["tf-lite-converter"], noise(8), threads=1)
+
+    for image, expected_scores, expected_maps in zip(noise(8), answers.scores, answers.maps, strict=True):
+        alone.set_tensor(alone.get_input_details()[0]["index"], image[np.newaxis])
+        alone.invoke()
+        np.testing.assert_array_equal(alone.get_tensor(scores["index"])[0], expected_scores)
+        np.testing.assert_array_equal(alone.get_tensor(maps["index"])[0], expected_maps)
 
 
 def test_both_routes_round_the_same_kernels(models: dict[Route, bytes]) -> None:

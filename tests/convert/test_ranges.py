@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convert import ranges
-from convert.ranges import INPUT, SCORES, Statistics
+from convert.ranges import FEATURES, INPUT, SCORES, Statistics
 from tests.convert.models import noise, tiny_network
 
 
@@ -13,7 +13,7 @@ def test_observation_counts_every_value_once() -> None:
     seen = ranges.observe(folded, pixels, histograms=True, batch=2, advance=done.append)
 
     exact = {name: np.asarray(x) for name, x in ranges.feature_maps(folded, pixels.astype(np.float32)).items()}
-    assert set(seen) == {"first", "second", "head", SCORES}
+    assert set(seen) == {"first", "second", "head", SCORES, FEATURES}
     for name, x in exact.items():
         assert seen[name].counts.sum() == x.size
         assert seen[name].high == pytest.approx(x.max(), rel=1e-5)

@@ -5,13 +5,20 @@ from datetime import UTC, datetime
 import numpy as np
 
 from edge_runtime.answer import Answered
-from edge_runtime.finding import Finding, Model, Types, timestamp
+from edge_runtime.finding import Confidence, Finding, Model, Types, timestamp
 from edge_runtime.model.classifier import Answer
 
 MOMENT = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
 
 
-def classified(source: str = "a.png", sha256: str = "1" * 64, *, probability: float = 0.9) -> Finding:
+def classified(
+    source: str = "a.png",
+    sha256: str = "1" * 64,
+    *,
+    probability: float = 0.9,
+    confidence: Confidence | None = None,
+    notes: tuple[str, ...] = (),
+) -> Finding:
     return Finding(
         source=source,
         sha256=sha256,
@@ -20,6 +27,10 @@ def classified(source: str = "a.png", sha256: str = "1" * 64, *, probability: fl
         label="PNEUMONIA" if probability >= 0.5 else "NORMAL",
         probability=probability,
         types=Types(bacterial=probability, viral=0.0),
+        operating_point="balanced",
+        threshold=0.5,
+        confidence=confidence,
+        notes=notes,
         model=Model(name="tiny", sha256="0" * 64),
         engine="none",
         received=timestamp(MOMENT),
@@ -57,5 +68,6 @@ def answered(finding: Finding) -> Answered:
         viral=0.4,
         logits=np.zeros(3, np.float32),
         map=np.linspace(-4, 4, 196, dtype=np.float32).reshape(14, 14),
+        features=np.zeros(4, np.float32),
     )
     return Answered(finding, grey, answer)

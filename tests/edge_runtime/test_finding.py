@@ -33,6 +33,11 @@ CLASSIFIED = Finding(
     label="PNEUMONIA",
     probability=0.75,
     types=Types(bacterial=0.5, viral=0.25),
+    operating_point="balanced",
+    threshold=0.5,
+    confidence="certain",
+    distance=0.5,
+    notes=("taken for inverted",),
     model=Model(name="full", sha256="2" * 64),
     engine="scripted 1.0, 1 thread",
     received="2024-05-01T09:30:00.000Z",
@@ -40,8 +45,22 @@ CLASSIFIED = Finding(
     milliseconds={"decode": 12.5, "total": 125.0},
 )
 REJECTED = msgspec.structs.replace(
-    CLASSIFIED, status="rejected", reason="empty file", label=None, probability=None, types=None
+    CLASSIFIED,
+    status="rejected",
+    reason="empty file",
+    label=None,
+    probability=None,
+    types=None,
+    operating_point=None,
+    threshold=None,
+    confidence=None,
+    distance=None,
 )
+# As version 0.1.0 wrote it.
+OLD = b"""{"schema":"edge-pneumo/finding/1","source":"a.jpeg","sha256":null,"status":"classified","reason":null,
+"label":"NORMAL","probability":0.25,"types":{"bacterial":0.125,"viral":0.125},"model":{"name":"full","sha256":"%s"},
+"engine":"scripted 1.0, 1 thread","received":"2024-05-01T09:30:00.000Z","finished":"2024-05-01T09:30:00.125Z",
+"milliseconds":{"total":125.0},"heatmap":null,"notice":"Research software, not a medical device."}""" % (b"2" * 64)
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
@@ -65,6 +84,11 @@ def test_keys_are_in_the_documented_order() -> None:
         "label",
         "probability",
         "types",
+        "operating_point",
+        "threshold",
+        "confidence",
+        "distance",
+        "notes",
         "model",
         "engine",
         "received",
@@ -104,6 +128,14 @@ def test_findings_follow_their_schema(finding: Finding) -> None:
         {"types": {"bacterial": 0.5}},
         {"milliseconds": {"total": -1}},
         {"notice": "A medical device."},
+        {"operating_point": None},
+        {"threshold": None},
+        {"threshold": -0.1},
+        {"confidence": "high"},
+        {"distance": 1.01},
+        {"distance": -1},
+        {"notes": None},
+        {"notes": [3]},
     ],
 )
 def test_schema_refuses_what_is_no_finding(change: dict[str, Any]) -> None:
@@ -111,9 +143,32 @@ def test_schema_refuses_what_is_no_finding(change: dict[str, Any]) -> None:
         validate(as_dict(CLASSIFIED) | change)
 
 
-def test_schema_refuses_a_rejection_with_an_answer() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [{"label": "NORMAL"}, {"operating_point": "balanced"}, {"threshold": 0.5}, {"confidence": "certain"}],
+)
+def test_schema_refuses_a_rejection_with_an_answer(answer: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        validate(as_dict(REJECTED) | {"label": "NORMAL"})
+        validate(as_dict(REJECTED) | answer)
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        msgspec.structs.replace(CLASSIFIED, confidence=None, distance=None),
+        msgspec.structs.replace(REJECTED, distance=3.5),
+    ],
+)
+def test_schema_allows_what_a_model_may_not_know_and_a_refusal_may(finding: Finding) -> None:
+    validate(as_dict(finding))
+
+
+def test_a_finding_of_an_earlier_version_is_read() -> None:
+    finding = from_json(OLD)
+
+    assert (finding.label, finding.probability) == ("NORMAL", 0.25)
+    assert (finding.operating_point, finding.threshold, finding.confidence) == (None, None, None)
+    assert (finding.distance, finding.notes) == (None, ())
 
 
 @pytest.mark.parametrize("key", list(as_dict(CLASSIFIED)))

@@ -1,5 +1,6 @@
 """What an engine is: the one thing the classifier knows of the library that runs the model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +15,12 @@ class RawOutputs:
     Attributes:
         scores: ``int8`` of shape ``(3,)``: logits of normal, bacterial, viral.
         maps: ``int8`` of shape ``(rows, columns, 3)``: class activation maps.
+        features: ``int8`` of shape ``(channels,)``: the last feature maps, each averaged over its cells.
     """
 
     scores: NDArray[np.int8]
     maps: NDArray[np.int8]
+    features: NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,31 @@ class Quantization:
     scores_zero: int
     map_scale: float
     map_zero: int
+    features_scale: float
+    features_zero: int
+
+
+def tell_apart(shapes: Sequence[Sequence[int]], classes: int) -> tuple[int, int, int] | None:
+    """Which of a model's outputs are scores, map and features: their indices, by their shapes alone.
+
+    Converters name and order outputs as they like. Scores are ``(1, classes)``, the map is ``(1, rows, columns,
+    classes)``, the features are ``(1, channels)`` with more channels than classes.
+
+    Returns:
+        ``None`` where these three are not all there is.
+    """
+    found = {}
+    for index, shape in enumerate(shapes):
+        rank, last = len(shape), shape[-1] if len(shape) else 0
+        if rank == 2 and shape[0] == 1 and last == classes:
+            found["scores"] = index
+        elif rank == 4 and shape[0] == 1 and last == classes:
+            found["map"] = index
+        elif rank == 2 and shape[0] == 1 and last > classes:
+            found["features"] = index
+    if len(shapes) != 3 or len(found) != 3:
+        return None
+    return found["scores"], found["map"], found["features"]
 
 
 class Engine(Protocol):

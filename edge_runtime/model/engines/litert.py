@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError, EngineError
 from edge_runtime.model.bundle import Bundle, BundleInfo
-from edge_runtime.model.engines.interface import Quantization, RawOutputs
+from edge_runtime.model.engines.interface import Quantization, RawOutputs, tell_apart
 
 # Distribution, module, and by how many integer steps its outputs may differ from the converter's, the preferred one
 # first.
@@ -64,18 +64,18 @@ class LiteRtEngine:
                 f"{library.name} cannot run the model ({sentence}); update it, or convert the model anew"
             ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        _check_tensors(inputs, outputs, info)
+        scores, maps, features = _check_tensors(inputs, outputs, info)
         self._input = inputs[0]["index"]
-        scores, maps = sorted(outputs, key=lambda tensor: len(tensor["shape"]))
-        self._scores, self._maps = scores["index"], maps["index"]
-        self.quantization = Quantization(*_scale_and_zero(scores), *_scale_and_zero(maps))
+        self._scores, self._maps, self._features = scores["index"], maps["index"], features["index"]
+        self.quantization = Quantization(*_scale_and_zero(scores), *_scale_and_zero(maps), *_scale_and_zero(features))
 
     def invoke(self, pixels: NDArray[np.uint8]) -> RawOutputs:
         """Run the model on ``uint8`` pixels of shape ``(1, height, width, 1)``."""
         self._interpreter.set_tensor(self._input, pixels)
         self._interpreter.invoke()
         # get_tensor copies, and so must it be: the next inference overwrites the interpreter's own memory.
-        return RawOutputs(self._interpreter.get_tensor(self._scores)[0], self._interpreter.get_tensor(self._maps)[0])
+        tensor = self._interpreter.get_tensor
+        return RawOutputs(tensor(self._scores)[0], tensor(self._maps)[0], tensor(self._features)[0])
 
 
 def open_engine(bundle: Bundle, threads: int) -> LiteRtEngine:
@@ -116,22 +116,23 @@ def _scale_and_zero(tensor: dict[str, Any]) -> tuple[float, int]:
     return float(scale), int(zero)
 
 
-def _check_tensors(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], info: BundleInfo) -> None:
+def _check_tensors(
+    inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], info: BundleInfo
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The outputs in the order of ``RawOutputs``."""
     geometry, classes = info.input, len(info.labels)
     found = [_describe(tensor) for tensor in inputs] + sorted(_describe(tensor) for tensor in outputs)
-    shapes = sorted(([int(n) for n in tensor["shape"]] for tensor in outputs), key=len)
-    fits = (
-        [_describe(tensor) for tensor in inputs]
-        == [f"uint8 [1, {geometry.height}, {geometry.width}, {geometry.channels}]"]
-        and all(tensor["dtype"] == np.int8 for tensor in outputs)
-        and [len(shape) for shape in shapes] == [2, 4]
-        and all(shape[0] == 1 and shape[-1] == classes for shape in shapes)
-    )
-    if not fits:
+    places = tell_apart([[int(n) for n in tensor["shape"]] for tensor in outputs], classes)
+    fits = [_describe(tensor) for tensor in inputs] == [
+        f"uint8 [1, {geometry.height}, {geometry.width}, {geometry.channels}]"
+    ] and all(tensor["dtype"] == np.int8 for tensor in outputs)
+    if places is None or not fits:
         raise BundleError(
             f"the model's tensors ({', '.join(found)}) are not those of an edge-pneumo model; "
             "convert it with 'python -m convert'"
         )
+    scores, maps, features = (outputs[place] for place in places)
+    return scores, maps, features
 
 
 def _describe(tensor: dict[str, Any]) -> str:

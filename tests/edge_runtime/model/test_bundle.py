@@ -13,8 +13,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edge_runtime.errors import BundleError
 from edge_runtime.model import bundle
-from edge_runtime.model.bundle import BundleInfo, Golden, OperatingPoint
+from edge_runtime.model.bundle import BundleInfo, Golden, Histogram, OperatingPoint, Reference
 from tests.edge_runtime.nobody import folder_of_nobody
+from tests.gates import wide_open
 
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 4
 INFO = BundleInfo(
@@ -31,12 +32,14 @@ GOLDEN = Golden(
     np.full((2, 224, 224, 1), 7, np.uint8),
     np.array([[1, -2, 3], [4, 5, -128]], np.int8),
     np.arange(2 * 14 * 14 * 3, dtype=np.uint8).view(np.int8).reshape(2, 14, 14, 3),
+    np.arange(10, dtype=np.int8).reshape(2, 5),
 )
+GATE = wide_open(5)
 
 
 def write_toy(path: Path, info: BundleInfo = INFO, **changes: Any) -> Path:
     arguments: dict[str, Any] = {"golden": GOLDEN, "parity": {"flips": 2}, "calibration": {"images": ["a.jpeg"]}}
-    bundle.write(path, TFLITE, info, **(arguments | changes))
+    bundle.write(path, TFLITE, info, **(arguments | {"gate": GATE} | changes))
     return path
 
 
@@ -55,7 +58,7 @@ def test_what_is_written_is_read(toy: Path) -> None:
     assert read.path == toy
     assert read.parity == {"flips": 2}
     assert read.calibration == {"images": ["a.jpeg"]}
-    for name in ("pixels", "scores", "maps"):
+    for name in ("pixels", "scores", "maps", "features"):
         np.testing.assert_array_equal(getattr(read.golden, name), getattr(GOLDEN, name))
 
 
@@ -66,9 +69,10 @@ def test_the_model_alone_can_be_had_from_a_path_and_from_a_bundle(toy: Path) -> 
 def test_a_bundle_is_a_zip_with_the_documented_members(toy: Path) -> None:
     with zipfile.ZipFile(toy) as archive:
         assert archive.testzip() is None
-        assert set(archive.namelist()) == {"bundle.json", "labels.txt", "golden.npz", "parity.json", "calibration.json"}
+        documented = {"bundle.json", "labels.txt", "golden.npz", "gate.npz", "parity.json", "calibration.json"}
+        assert set(archive.namelist()) == documented
         assert archive.read("labels.txt") == b"normal\nbacterial\nviral\n"
-        assert json.loads(archive.read("bundle.json"))["schema"] == "edge-pneumo/bundle/1"
+        assert json.loads(archive.read("bundle.json"))["schema"] == "edge-pneumo/bundle/2"
         first = min(entry.header_offset for entry in archive.infolist())
     assert first == len(TFLITE), "offsets count from the start of the file"
 
@@ -119,12 +123,12 @@ def test_a_bundle_can_be_read_by_every_user(toy: Path) -> None:
 
 def test_write_refuses_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no \.tflite model"):
-        bundle.write(tmp_path / "x", b"not a model", INFO, golden=GOLDEN, parity={}, calibration={})
+        bundle.write(tmp_path / "x", b"not a model", INFO, golden=GOLDEN, parity={}, calibration={}, gate=GATE)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_write_refuses_golden_vectors_of_another_input(tmp_path: Path) -> None:
-    small = Golden(GOLDEN.pixels[:, :160, :160], GOLDEN.scores, GOLDEN.maps)
+    small = Golden(GOLDEN.pixels[:, :160, :160], GOLDEN.scores, GOLDEN.maps, GOLDEN.features)
 
     with pytest.raises(ValueError, match="golden vectors"):
         write_toy(tmp_path / "x", golden=small)
@@ -133,13 +137,14 @@ def test_write_refuses_golden_vectors_of_another_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arrays",
     [
-        (GOLDEN.pixels.astype(np.float32), GOLDEN.scores, GOLDEN.maps),
-        (GOLDEN.pixels, GOLDEN.scores[:1], GOLDEN.maps),
-        (GOLDEN.pixels[:0], GOLDEN.scores[:0], GOLDEN.maps[:0]),
-        (GOLDEN.pixels, GOLDEN.scores, GOLDEN.maps[0]),
+        (GOLDEN.pixels.astype(np.float32), GOLDEN.scores, GOLDEN.maps, GOLDEN.features),
+        (GOLDEN.pixels, GOLDEN.scores[:1], GOLDEN.maps, GOLDEN.features),
+        (GOLDEN.pixels[:0], GOLDEN.scores[:0], GOLDEN.maps[:0], GOLDEN.features[:0]),
+        (GOLDEN.pixels, GOLDEN.scores, GOLDEN.maps[0], GOLDEN.features),
+        (GOLDEN.pixels, GOLDEN.scores, GOLDEN.maps, GOLDEN.features[0]),
     ],
 )
-def test_golden_vectors_have_fixed_types_and_equal_counts(arrays: tuple[Any, Any, Any]) -> None:
+def test_golden_vectors_have_fixed_types_and_equal_counts(arrays: tuple[Any, Any, Any, Any]) -> None:
     with pytest.raises(ValueError, match="golden"):
         Golden(*arrays)
 
@@ -206,10 +211,22 @@ def replace_info(path: Path, change: dict[str, Any]) -> None:
 
 
 def test_a_newer_format_asks_for_an_update(toy: Path) -> None:
-    replace_info(toy, {"schema": "edge-pneumo/bundle/2", "labels": "are elsewhere now"})
+    replace_info(toy, {"schema": "edge-pneumo/bundle/3", "labels": "are elsewhere now"})
 
-    with pytest.raises(BundleError, match=r"of the format 'edge-pneumo/bundle/2'.*update edge-pneumo"):
+    with pytest.raises(BundleError, match=r"of the format 'edge-pneumo/bundle/3'.*update edge-pneumo"):
         bundle.read(toy)
+
+
+def test_a_bundle_from_before_the_gate_is_said_so(toy: Path) -> None:
+    replace_info(toy, {"schema": "edge-pneumo/bundle/1"})
+
+    with pytest.raises(BundleError, match=r"of the format 'edge-pneumo/bundle/1', this program reads '.*/2'"):
+        bundle.read(toy)
+
+
+def test_the_gate_is_that_of_the_model(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a gate of 4 features for a model of 5"):
+        write_toy(tmp_path / "x", gate=wide_open(4))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +235,7 @@ def test_a_newer_format_asks_for_an_update(toy: Path) -> None:
         {"temperature": 0},
         {"labels": ["viral", "bacterial", "normal"]},
         {"operating_points": {"balanced": {"threshold": 1.5}}},
+        {"uncertain": {"low": 0.6, "high": 0.4}},
         {"default_operating_point": "unheard-of"},
         {"input": {"height": 160, "width": 160, "channels": 1}},
     ],
@@ -266,3 +284,28 @@ def test_an_unreadable_bundle_is_said_so() -> None:
 
         with pytest.raises(BundleError, match="check its permissions"):
             bundle.read(toy)
+
+
+def test_a_reference_is_kept(tmp_path: Path) -> None:
+    histogram = Histogram((0.0, 0.5, 1.0), (3, 4), (0, 4))
+    info = msgspec.structs.replace(INFO, reference=Reference(probability=histogram, distance=histogram))
+
+    path = write_toy(tmp_path / "toy.tflite", info)
+
+    assert bundle.read(path).info.reference == info.reference
+
+
+@pytest.mark.parametrize(
+    ("edges", "counts", "positive"),
+    [
+        ((0.0, 1.0), (1, 2), ()),
+        ((1.0, 0.0), (1,), ()),
+        ((0.0, 1.0), (1,), (2,)),
+        ((0.0, 0.5, 1.0), (1, 1), (1,)),
+    ],
+)
+def test_an_impossible_histogram_is_refused(
+    edges: tuple[float, ...], counts: tuple[int, ...], positive: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match="histogram"):
+        Histogram(edges, counts, positive)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from edge_runtime.model import bundle
+from edge_runtime.model.bundle import UncertainBand
 from edge_runtime.model.classifier import Classifier, evidence_map, verify_golden
 from edge_runtime.model.engines import open_engine
 from tests.bundles import example_pixels
@@ -66,8 +67,32 @@ def test_an_operating_point_is_chosen_by_name() -> None:
 
 
 def test_an_unknown_operating_point_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"no operating point 'strict'; choose from balanced, screening"):
+    with pytest.raises(UsageError, match=r"scripted has no operating point 'strict'; choose from balanced, screening"):
         Classifier(bundle_without_model(), ScriptedEngine([0, 0, 0]), "strict")
+
+
+def test_the_uncertain_band_includes_its_ends() -> None:
+    band = UncertainBand(low=0.25, high=0.75)
+    classifier = Classifier(bundle_without_model(uncertain=band), ScriptedEngine([0, 0, 0]))
+
+    probabilities = (0.0, math.nextafter(0.25, 0), 0.25, 0.5, 0.75, math.nextafter(0.75, 1), 1.0)
+    found = [classifier.confidence(probability) for probability in probabilities]
+
+    assert found == ["certain", "certain", "uncertain", "uncertain", "uncertain", "certain", "certain"]
+
+
+def test_between_the_band_and_the_threshold_in_use_nothing_is_certain() -> None:
+    band = UncertainBand(low=0.25, high=0.75)
+    classifier = Classifier(bundle_without_model(uncertain=band), ScriptedEngine([0, 0, 0]), "screening")
+
+    assert classifier.threshold == 0.05
+    assert classifier.uncertain == UncertainBand(low=0.05, high=0.75)
+    assert classifier.confidence(0.1) == "uncertain"
+    assert classifier.confidence(0.04) == "certain"
+
+
+def test_without_a_band_nothing_is_said_of_confidence() -> None:
+    assert Classifier(bundle_without_model(), ScriptedEngine([0, 0, 0])).confidence(0.5) is None
 
 
 @given(

@@ -9,7 +9,7 @@ from edge_runtime.model.classifier import Answer
 
 
 def an_answer(evidence: NDArray[np.float32], label: Label = "PNEUMONIA", probability: float = 0.9) -> Answer:
-    return Answer(label, probability, probability, 0.0, np.zeros(3, np.float32), evidence)
+    return Answer(label, probability, probability, 0.0, np.zeros(3, np.float32), evidence, np.zeros(4, np.float32))
 
 
 def flat(value: float) -> NDArray[np.float32]:

@@ -28,7 +28,8 @@ def test_outputs_have_their_shapes_and_types(opened: Bundle) -> None:
 
     assert outputs.scores.shape == (3,)
     assert outputs.maps.shape == (14, 14, 3)
-    assert outputs.scores.dtype == outputs.maps.dtype == np.int8
+    assert outputs.features.shape == (4,)
+    assert outputs.scores.dtype == outputs.maps.dtype == outputs.features.dtype == np.int8
 
 
 def test_outputs_outlive_the_next_inference(opened: Bundle) -> None:
@@ -66,7 +67,7 @@ def test_a_model_that_the_library_refuses_is_one_sentence(opened: Bundle) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_outputs_are_told_apart_by_rank(opened: Bundle) -> None:
+def test_outputs_are_told_apart_by_shape(opened: Bundle) -> None:
     class Swapped:
         """The same interpreter, its outputs in the other order."""
 
@@ -81,7 +82,9 @@ def test_outputs_are_told_apart_by_rank(opened: Bundle) -> None:
 
     engine = LiteRtEngine(opened.tflite, opened.info, Library("swapped 1", Swapped), 1)
 
-    np.testing.assert_array_equal(engine.invoke(opened.golden.pixels[:1]).scores, opened.golden.scores[0])
+    outputs = engine.invoke(opened.golden.pixels[:1])
+    np.testing.assert_array_equal(outputs.scores, opened.golden.scores[0])
+    np.testing.assert_array_equal(outputs.features, opened.golden.features[0])
 
 
 def test_the_library_is_quiet_when_all_is_well(opened: Bundle, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,65 @@
+"""The gate's two looks, before the network and after it, and its reasons in words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.gate import atlas as atlas_
+from edge_runtime.gate import features as features_
+from edge_runtime.gate import statistics
+from edge_runtime.gate.store import Gate
+
+NOT_A_RADIOGRAPH = "not a frontal chest radiograph, or none that can be read as one"
+NOT_LIKE_THE_LEARNED = "too unlike the chest radiographs the model learned from for its answer to mean anything"
+CORRECTED = "inverted: black and white were exchanged before the answer"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screened:
+    """What the look before the network found.
+
+    Attributes:
+        grey: The picture, a negative turned into a positive; ``uint8`` of shape ``(height, width)``.
+        notes: What was corrected, in words.
+        distance: From radiographs, above 1 refused.
+        reason: Why it is refused, or ``None``.
+    """
+
+    grey: NDArray[np.uint8]
+    notes: tuple[str, ...]
+    distance: float
+    reason: str | None
+
+
+def before(grey: NDArray[np.uint8], gate: Gate) -> Screened:
+    """Look at a picture's grey levels and their layout.
+
+    Args:
+        grey: ``uint8`` of shape ``(height, width)``.
+        gate: From the bundle.
+    """
+    pixels = statistics.square(grey)
+    distance, reason = statistics.judge(statistics.measure(pixels), gate.limits)
+    if reason is not None:
+        return Screened(grey, (), distance, reason)
+    views = atlas_.views(atlas_.layout(pixels))
+    found = atlas_.place(np.stack(list(views.values())), gate.atlas)
+    scaled = dict(zip(views, atlas_.scaled(found, gate.atlas).tolist(), strict=True))
+    score = dict(zip(views, found.score.tolist(), strict=True))
+    if scaled[atlas_.AS_IT_IS] <= 1.0:
+        return Screened(grey, (), max(distance, scaled[atlas_.AS_IT_IS]), None)
+    clear = [words for words in views if scaled[words] <= 1.0 and score[words] >= gate.atlas.clear]
+    if clear == [atlas_.INVERTED] and score[atlas_.AS_IT_IS] < 0.0:
+        positive = np.asarray(255 - grey, np.uint8)
+        distance, reason = statistics.judge(statistics.measure(np.asarray(255 - pixels, np.uint8)), gate.limits)
+        return Screened(positive, (CORRECTED,), max(distance, scaled[atlas_.INVERTED]), reason)
+    if len(clear) == 1 and clear[0] != atlas_.INVERTED:
+        reason = f"{clear[0]}: turn it and try again"
+    return Screened(grey, (), max(distance, scaled[atlas_.AS_IT_IS]), reason or NOT_A_RADIOGRAPH)
+
+
+def after(features: NDArray[np.floating], gate: Gate) -> float:
+    """How far pooled features ``(channels,)``, in real numbers, are from those of radiographs: above 1 refused."""
+    distance = features_.distances(features[np.newaxis], gate.features)
+    return float(features_.scaled(distance, gate.features)[0])

@@ -1,0 +1,101 @@
+"""What can be seen of a picture without knowing what it shows: its exposure, contrast, sharpness and grey levels."""
+
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Distances are ratios, and a flat picture's would be infinite, which JSON cannot hold.
+FARTHEST = 100.0
+
+_SIZE = 224
+_COARSE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of one picture, or as limits of all.
+
+    Attributes:
+        level: Mean grey level, 0 to 255.
+        contrast: Standard deviation of the grey levels of 32 x 32 averages.
+        sharpness: Standard deviation of the difference between neighbouring pixels of 224 x 224, over ``contrast``.
+        extremes: Share of the pixels within 3 grey levels of the two levels that occur most, which is large in text,
+            drawings and masks.
+    """
+
+    level: float
+    contrast: float
+    sharpness: float
+    extremes: float
+
+
+def measure(pixels: NDArray[np.uint8]) -> Statistics:
+    """Measure grey pixels of shape ``(224, 224)``."""
+    coarse = block_means(pixels)
+    contrast = float(coarse.std())
+    steps = np.concatenate([np.diff(pixels.astype(np.int16), axis=axis).ravel() for axis in (0, 1)])
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    near = np.convolve(counts, np.ones(7, np.int64), mode="same")
+    first = int(near.argmax())
+    others = near.copy()
+    others[max(first - 6, 0) : first + 7] = 0
+    return Statistics(
+        level=float(pixels.mean()),
+        contrast=contrast,
+        sharpness=float(steps.std()) / max(contrast, 1e-3),
+        extremes=float(near[first] + others.max()) / pixels.size,
+    )
+
+
+def block_means(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Averages over blocks of 7 x 7: ``float32`` of shape ``(32, 32)``, exact and the same on every processor."""
+    side = _SIZE // _COARSE
+    blocks = pixels.reshape(_COARSE, side, _COARSE, side)
+    return np.asarray(blocks.sum(axis=(1, 3), dtype=np.int32) / np.float32(side * side), np.float32)
+
+
+def square(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Any grey picture squashed to ``(224, 224)`` as the model's input is."""
+    if grey.shape == (_SIZE, _SIZE):
+        return grey
+    return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The least and the most that a radiograph shows of each statistic."""
+
+    least: Statistics
+    most: Statistics
+
+
+def judge(found: Statistics, limits: Limits) -> tuple[float, str | None]:
+    """The largest distance over all limits, 1.0 at a limit, and the reason where one is passed."""
+    ratios = [
+        # Blank comes first: nothing else can be said of a picture without contrast.
+        (limits.least.contrast / max(found.contrast, 1e-3), "blank: the picture shows hardly any difference"),
+        (limits.least.level / max(found.level, 1e-3), "too dark: expose it anew, or scan it brighter"),
+        ((255.0 - limits.most.level) / max(255.0 - found.level, 1e-3), "too bright: expose it anew, or scan it darker"),
+        (limits.least.sharpness / max(found.sharpness, 1e-3), "blurred: nothing of the lungs' structure is left"),
+        (found.sharpness / limits.most.sharpness, "not a chest radiograph: noise, text or a pattern"),
+        (found.extremes / limits.most.extremes, "not a chest radiograph: text, a drawing or a mask of few grey levels"),
+    ]
+    distance, reason = 0.0, None
+    for ratio, words in ratios:
+        ratio = min(ratio, FARTHEST)
+        if ratio > 1.0 and reason is None:
+            reason = words
+        distance = max(distance, ratio)
+    return distance, reason
+
+
+def as_array(statistics: Statistics) -> NDArray[np.float64]:
+    """The statistics in the order of their fields."""
+    return np.array([getattr(statistics, field.name) for field in fields(Statistics)], np.float64)
+
+
+def from_array(values: NDArray[np.float64]) -> Statistics:
+    """The statistics that ``as_array`` made."""
+    return Statistics(*(float(value) for value in values))

@@ -1,0 +1,94 @@
+"""The gate's numbers as one ``.npz``, the bundle's member ``gate.npz``."""
+
+import io
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.gate.atlas import SIZE, Atlas
+from edge_runtime.gate.features import FeatureStatistics
+from edge_runtime.gate.statistics import Limits, as_array, from_array
+
+# Halves the member; the converter rounds before it fits what depends on them.
+_HALF: Final = frozenset({"atlas.directions", "atlas.hidden", "features.whitening", "features.components"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """What tells a readable frontal chest radiograph from anything else, as the converter fitted it."""
+
+    limits: Limits
+    atlas: Atlas
+    features: FeatureStatistics
+
+
+def to_bytes(gate: Gate) -> bytes:
+    """The member; the same numbers give the same bytes."""
+    arrays = {"limits": np.stack([as_array(gate.limits.least), as_array(gate.limits.most)])}
+    for part in ("atlas", "features"):
+        numbers = getattr(gate, part)
+        for field in fields(numbers):
+            name = f"{part}.{field.name}"
+            value = np.asarray(getattr(numbers, field.name))
+            arrays[name] = value.astype(np.float16) if name in _HALF else value
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def from_bytes(data: bytes) -> Gate:
+    """Read the member.
+
+    Raises:
+        ValueError: It does not hold a gate's numbers, or their shapes do not fit each other.
+        zipfile.BadZipFile: It is no ``.npz``.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = dict(file.items())
+    try:
+        limits = Limits(*(from_array(row) for row in arrays["limits"]))
+        gate = Gate(limits, Atlas(**_part("atlas", Atlas, arrays)), _features(arrays))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the gate's numbers are incomplete ({error})") from error
+    _check(gate)
+    return gate
+
+
+def rounded(values: NDArray[Any]) -> NDArray[np.float32]:
+    """What is left of numbers that the member keeps in half precision."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def _features(arrays: dict[str, NDArray[Any]]) -> FeatureStatistics:
+    return FeatureStatistics(**_part("features", FeatureStatistics, arrays))
+
+
+def _part(name: str, kind: type, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        value = arrays[f"{name}.{field.name}"]
+        if not np.isfinite(value).all():
+            raise ValueError(f"the gate's {name}.{field.name} is not finite")
+        found[field.name] = float(value) if value.ndim == 0 else value.astype(np.float32)
+    return found
+
+
+def _check(gate: Gate) -> None:
+    a, f = gate.atlas, gate.features
+    k, h = a.hidden.shape
+    c, p = f.whitening.shape
+    expected = (
+        ((SIZE * SIZE,), a.mean),
+        ((k, SIZE * SIZE), a.directions),
+        ((k, k), a.whitening),
+        ((h,), a.offsets),
+        ((k + h + 2,), a.weights),
+        ((c,), f.mean),
+        ((c,), f.spread),
+        ((c, p), f.components),
+        ((len(f.classes), p), f.classes),
+    )
+    if any(array.shape != shape for shape, array in expected):
+        raise ValueError("the gate's numbers do not fit each other")
