@@ -13,6 +13,7 @@ from edge_runtime.errors import EdgePneumoError
 _COMMANDS = {
     "classify": "answer for files and folders, now",
     "watch": "answer for what is in a folder and for what arrives there",
+    "status": "say what a watcher has answered, and whether the radiographs still look like those it knows",
     "verify": "check that this machine computes what the model's converter computed",
 }
 _WRONG_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141

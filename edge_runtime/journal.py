@@ -7,23 +7,48 @@ Two questions are asked of it:
 * Is this content of this file answered? Asked once the file had to be read, by name and SHA-256 (table ``answers``), so
   that a file that was merely touched, or rewritten with the same bytes, is not answered twice.
 
+A third is asked by ``edge-pneumo status``: what do a day's radiographs look like to the model? For that each answer is
+counted, in the transaction that remembers it, in a running histogram a day and a bundle (table ``histogram``), with the
+bins of ``drift.PROBABILITY_EDGES`` and ``drift.DISTANCE_EDGES``. It keeps the last 400 days that had answers.
+
 A row is committed after its finding is on the disk, and before the file counts as done. What a crash leaves between the
 two is a finding that the journal does not know; it is found by its name and content, and taken over.
 """
 
 import sqlite3
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+from edge_runtime import drift
 from edge_runtime.errors import UsageError
 from edge_runtime.file_state import FileState
 from edge_runtime.finding import Finding
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+DAYS_KEPT: Final = 400
 
-_SCHEMA = """
+Quantity = Literal["probability", "distance"]
+EDGES: Final[dict[Quantity, tuple[float, ...]]] = {
+    "probability": drift.PROBABILITY_EDGES,
+    "distance": drift.DISTANCE_EDGES,
+}
+
+_HISTOGRAM = """
+CREATE TABLE histogram (
+    day         TEXT NOT NULL,          -- on which the answer was ready, as 2024-05-01, where the watcher stands
+    model       TEXT NOT NULL,          -- SHA-256 of the bundle
+    quantity    TEXT NOT NULL,          -- probability or distance
+    bin         INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    PRIMARY KEY (day, model, quantity, bin)
+) WITHOUT ROWID;
+CREATE INDEX answers_by_finished ON answers (finished);
+"""
+_SCHEMA = f"""
 CREATE TABLE answers (
     id          INTEGER PRIMARY KEY,
     name        BLOB NOT NULL,          -- relative to the watched folder, byte for byte
@@ -35,7 +60,9 @@ CREATE TABLE answers (
     reason      TEXT,
     model       TEXT NOT NULL,          -- SHA-256 of the bundle
     received    TEXT NOT NULL,
-    finished    TEXT NOT NULL
+    finished    TEXT NOT NULL,
+    distance    REAL,                   -- from the radiographs the model learned from; NULL where it was not reached
+    confidence  TEXT
 );
 CREATE INDEX answers_by_name ON answers (name, sha256);
 CREATE INDEX answers_by_sha256 ON answers (sha256);
@@ -46,6 +73,13 @@ CREATE TABLE seen (
     ctime_ns    INTEGER,                -- only where the file could not be read: a chmod leaves size and mtime alone
     answer      INTEGER NOT NULL REFERENCES answers (id)
 ) WITHOUT ROWID;
+{_HISTOGRAM}
+"""
+# What a journal of version 1 lacks; its answers are counted after that.
+_SINCE_1 = f"""
+ALTER TABLE answers ADD COLUMN distance REAL;
+ALTER TABLE answers ADD COLUMN confidence TEXT;
+{_HISTOGRAM}
 """
 
 
@@ -96,11 +130,23 @@ class Journal:
         version = self._database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version == 1:
+            self._extend()
         elif version != SCHEMA_VERSION:
             raise UsageError(
                 f"the journal {self.path} is of version {version}, this program knows {SCHEMA_VERSION}; "
                 "update edge-pneumo"
             )
+
+    def _extend(self) -> None:
+        """Bring a journal of version 1 up to date, completely or not at all; nothing in it is lost."""
+        self._database.executescript(f"BEGIN IMMEDIATE; {_SINCE_1} PRAGMA user_version = {SCHEMA_VERSION};")
+        with self._database:
+            earlier = self._database.execute(
+                "SELECT finished, model, probability FROM answers WHERE probability NOTNULL"
+            )
+            for finished, model, probability in earlier.fetchall():
+                self._count(finished, model, {"probability": probability})
 
     def close(self) -> None:
         with self._lock:
@@ -130,7 +176,7 @@ class Journal:
             self._database.execute("BEGIN IMMEDIATE")
             row = self._database.execute(
                 "INSERT INTO answers (name, sha256, finding, status, label, probability, reason, model, received,"
-                " finished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " finished, distance, confidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     name,
                     finding.sha256,
@@ -142,9 +188,14 @@ class Journal:
                     finding.model.sha256,
                     finding.received,
                     finding.finished,
+                    finding.distance,
+                    finding.confidence,
                 ),
             )
             assert row.lastrowid is not None
+            values: dict[Quantity, float | None]
+            values = {"probability": finding.probability, "distance": finding.distance}
+            self._count(finding.finished, finding.model.sha256, values)
             self._see(name, state, row.lastrowid, readable=finding.sha256 is not None)
 
     def see_again(self, name: bytes, state: FileState, entry: Entry) -> None:
@@ -159,7 +210,39 @@ class Journal:
             (name, state.size, state.mtime_ns, None if readable else state.ctime_ns, answer),
         )
 
+    def _count(self, finished: str, model: str, values: Mapping[Quantity, float | None]) -> None:
+        """Count an answer in the histogram of its day; a day more than are kept displaces the oldest."""
+        try:
+            day = local_day(finished)
+        except (ValueError, OverflowError):
+            return  # a finding that was taken over may say anything
+        is_known = self._database.execute("SELECT 1 FROM histogram WHERE day = ?", (day,)).fetchone() is not None
+        for quantity, value in values.items():
+            if value is not None:
+                self._database.execute(
+                    "INSERT INTO histogram VALUES (?, ?, ?, ?, 1)"
+                    " ON CONFLICT (day, model, quantity, bin) DO UPDATE SET count = count + 1",
+                    (day, model, quantity, drift.bin_of(EDGES[quantity], value)),
+                )
+        if not is_known:
+            # Days are counted and not measured, so that one answer under a wrong clock does not clear them all.
+            self._database.execute(
+                "DELETE FROM histogram WHERE day <"
+                " (SELECT DISTINCT day FROM histogram ORDER BY day DESC LIMIT 1 OFFSET ?)",
+                (DAYS_KEPT - 1,),
+            )
+
     def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
         with self._lock:
             row: tuple[Any, ...] | None = self._database.execute(query, parameters).fetchone()
             return row
+
+
+def local_day(moment: str) -> str:
+    """The date, as ``2024-05-01``, of an RFC 3339 time where this machine stands.
+
+    Raises:
+        ValueError: It is no such time.
+        OverflowError: It lies before the first or after the last day there is.
+    """
+    return datetime.fromisoformat(moment).astimezone().date().isoformat()

@@ -40,9 +40,11 @@ def print_table(findings: Iterable[Finding], expected: int, classifier: Classifi
             console.print(_table(seen))
         rejected = sum(finding.status == "rejected" for finding in seen)
         console.print(_summary(seen, rejected), markup=False)
+        band = classifier.uncertain
+        doubt = "" if band is None else f", uncertain from {band.low:g} to {band.high:g}"
         console.print(
             f"model {classifier.bundle.info.name}, operating point {classifier.operating_point} "
-            f"(PNEUMONIA from {classifier.threshold:g}), {classifier.engine.name}",
+            f"(PNEUMONIA from {classifier.threshold:g}{doubt}), {classifier.engine.name}",
             markup=False,
         )
         console.print(NOTICE, style="bold", markup=False)
@@ -73,10 +75,11 @@ def _table(findings: Iterable[Finding]) -> Table:
 
 
 def _row(finding: Finding) -> Iterable[Text]:
-    answer = finding.label or f"rejected: {finding.reason}"
+    words = [finding.label or f"rejected: {finding.reason}"]
+    words += ["uncertain"] * (finding.confidence == "uncertain") + list(finding.notes)
     shares = [finding.probability, finding.types and finding.types.bacterial, finding.types and finding.types.viral]
     yield Text(finding.source)
-    yield Text(answer, style=_STYLES[finding.label])
+    yield Text(", ".join(words), style=_STYLES[finding.label])
     for share in shares:
         yield Text("" if share is None else f"{share:.3f}")
     yield Text(f"{finding.milliseconds['total']:.0f}")
@@ -85,4 +88,6 @@ def _row(finding: Finding) -> Iterable[Text]:
 def _summary(findings: list[Finding], rejected: int) -> str:
     labels = [finding.label for finding in findings]
     counts = ", ".join(f"{labels.count(label)} {label}" for label in ("PNEUMONIA", "NORMAL"))
-    return f"{len(findings) - rejected} classified ({counts}), {rejected} rejected"
+    uncertain = sum(finding.confidence == "uncertain" for finding in findings)
+    doubt = f"; {uncertain} uncertain" if uncertain else ""
+    return f"{len(findings) - rejected} classified ({counts}{doubt}), {rejected} rejected"

@@ -4,7 +4,7 @@ Two threads: one finds, reads and decodes ahead; the other, which calls ``watch`
 written. An answer's way, in the order that lets no crash lose or repeat one:
 
 1. the heat map, then the finding become visible, each completely or not at all, and are on the disk;
-2. the journal commits that the file is answered;
+2. the journal commits that the file is answered, and counts the answer in the histograms of ``edge-pneumo status``;
 3. the source forgets the file, the sinks are told.
 
 A crash between 1 and 2 leaves a finding the journal does not know. The file is then found again at the next start, and
@@ -27,7 +27,7 @@ from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.errors import EdgePneumoError, EngineError, ImageError, UsageError
 from edge_runtime.finding import Finding
 from edge_runtime.journal import Journal
-from edge_runtime.model.bundle import InputGeometry
+from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier, verify_golden
 from edge_runtime.options import add_model_arguments, add_operating_point_argument, open_classifier
 from edge_runtime.sinks import Sink
@@ -144,7 +144,7 @@ def watch(
             note=note,
         )
         try:
-            with closing(_read_ahead(source, classifier.bundle.info.input, clock, stop)) as ahead:
+            with closing(_read_ahead(source, classifier.bundle, clock, stop)) as ahead:
                 for work, opened in ahead:
                     finding = _answer(work, opened, classifier, record, journal, clock)
                     source.done(work)
@@ -216,7 +216,7 @@ def _answer(
 
 
 def _read_ahead(
-    source: Source, geometry: InputGeometry, clock: Clock, stop: threading.Event
+    source: Source, bundle: Bundle, clock: Clock, stop: threading.Event
 ) -> Generator[tuple[Work, Opened], None, None]:
     """The source's work, read and decoded in a thread of its own; an error in that thread is raised here."""
     ready: queue.Queue[tuple[Work, Opened] | BaseException | None] = queue.Queue(_AHEAD)
@@ -237,7 +237,7 @@ def _read_ahead(
                 data = source.read(work)
                 if data is not None:
                     read = clock.milliseconds_since(start)
-                    put((work, _open(work, data, geometry, clock, read)))
+                    put((work, _open(work, data, bundle, clock, read)))
                 if abandoned.is_set():
                     return
             put(None)
@@ -257,9 +257,9 @@ def _read_ahead(
         thread.join()
 
 
-def _open(work: Work, data: bytes | OSError | ImageError, geometry: InputGeometry, clock: Clock, read: float) -> Opened:
+def _open(work: Work, data: bytes | OSError | ImageError, bundle: Bundle, clock: Clock, read: float) -> Opened:
     open_ = partial(
-        open_radiograph, work.source, geometry=geometry, clock=clock, received=work.received, read_milliseconds=read
+        open_radiograph, work.source, bundle=bundle, clock=clock, received=work.received, read_milliseconds=read
     )
     try:
         return open_(data)

@@ -32,20 +32,25 @@ class Terminal:
         self._print(f"  findings  {_one_line(results)}")
         self._print(
             f"  model     {model.info.name} ({model.sha256[:12]}), "
-            f"PNEUMONIA from {threshold:.0%} on ({classifier.operating_point})"
+            f"PNEUMONIA from {_percent(threshold)} on (operating point {classifier.operating_point})"
         )
+        if classifier.uncertain is not None:
+            low, high = classifier.uncertain.low, classifier.uncertain.high
+            self._print(f"  uncertain from {_percent(low)} to {_percent(high)}")
         self._print(f"  engine    {classifier.engine.name}")
         self._print(f"  {NOTICE}")
 
     def accept(self, finding: Finding) -> None:
-        self._counts[finding.status] += 1
+        self._counts.update([finding.status] + ["uncertain"] * (finding.confidence == "uncertain"))
         time = datetime.fromisoformat(finding.finished).astimezone().strftime("%H:%M:%S")
         probability = "" if finding.probability is None else f"{100 * finding.probability:.1f} %"
         milliseconds = f"{finding.milliseconds['total']:.0f} ms"
         label = self._paint(f"{finding.label or 'rejected':<9}", _COLOURS[finding.label])
-        reason = "" if finding.reason is None else f": {finding.reason}"
+        confidence = "uncertain" if finding.confidence == "uncertain" else ""
+        words = "; ".join(([finding.reason] if finding.reason else []) + list(finding.notes))
         # The name stands last, because it is as long as it likes.
-        self._print(f"{time}  {label}  {probability:>7}  {milliseconds:>8}  {_one_line(finding.source + reason)}")
+        name = _one_line(f"{finding.source}: {words}" if words else finding.source)
+        self._print(f"{time}  {label}  {probability:>7}  {confidence:<9}  {milliseconds:>8}  {name}")
 
     def note(self, sentence: str) -> None:
         """Say something that is no answer."""
@@ -54,7 +59,8 @@ class Terminal:
     def end(self) -> None:
         """Say how it went."""
         classified, rejected = self._counts["classified"], self._counts["rejected"]
-        self._print(f"{classified + rejected} answered: {classified} classified, {rejected} rejected")
+        uncertain = f" ({self._counts['uncertain']} uncertain)" if self._counts["uncertain"] else ""
+        self._print(f"{classified + rejected} answered: {classified} classified{uncertain}, {rejected} rejected")
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text
@@ -64,6 +70,10 @@ class Terminal:
         with contextlib.suppress(OSError, ValueError):
             # Flushed, because a log that is a pipe would otherwise show nothing for hours.
             print(line.encode(encoding, "backslashreplace").decode(encoding), file=self._out, flush=True)
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.3g}%"
 
 
 def _one_line(text: str) -> str:

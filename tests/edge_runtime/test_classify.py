@@ -50,7 +50,8 @@ def test_json_is_one_finding_a_line(classify: Any, folder: Path, capsys: pytest.
     assert status == 0
     assert [finding.source for finding in findings] == [str(folder / "bright.png"), str(folder / "sub" / "dark.PNG")]
     assert [finding.label for finding in findings] == ["PNEUMONIA", "NORMAL"]
-    assert all(set(finding.milliseconds) == {"read", "decode", "prepare", "infer", "total"} for finding in findings)
+    stages = {"read", "decode", "prepare", "screen", "infer", "total"}
+    assert all(set(finding.milliseconds) == stages for finding in findings)
     assert all(finding.received <= finding.finished for finding in findings)
     assert all(finding.heatmap is None for finding in findings)
 

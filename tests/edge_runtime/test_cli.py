@@ -73,7 +73,7 @@ def test_help_names_the_commands_and_what_this_is_not(capsys: pytest.CaptureFixt
 
     printed = capsys.readouterr().out
     assert caught.value.code == 0
-    assert all(command in printed for command in ("classify", "watch", "verify"))
+    assert all(command in printed for command in ("classify", "watch", "status", "verify"))
     assert "Research software, not a medical device." in printed
 
 
@@ -120,21 +120,18 @@ def test_an_unknown_operating_point_is_wrong_usage(
     assert "no operating point 'strict'; choose from balanced, screening" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_early_is_no_error(tiny_bundle: Path, radiograph: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "edge_runtime",
-        "classify",
-        str(radiograph),
-        "--json",
-        "--bundle",
-        str(tiny_bundle),
-    ]
+@pytest.fixture
+def as_a_module(tiny_bundle: Path, radiograph: Path) -> list[str]:
+    """The command for a process of its own."""
+    words = ["classify", radiograph, "--json", "--bundle", tiny_bundle]
+    return [sys.executable, "-m", "edge_runtime", *map(str, words)]
+
+
+def test_a_reader_that_leaves_early_is_no_error(as_a_module: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(as_a_module, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     finally:
         os.close(writer)
 
@@ -142,19 +139,8 @@ def test_a_reader_that_leaves_early_is_no_error(tiny_bundle: Path, radiograph: P
     assert done.stderr == ""
 
 
-def test_the_package_runs_as_a_module(tiny_bundle: Path, radiograph: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "edge_runtime",
-        "classify",
-        str(radiograph),
-        "--json",
-        "--bundle",
-        str(tiny_bundle),
-    ]
-
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_the_package_runs_as_a_module(as_a_module: list[str]) -> None:
+    done = subprocess.run(as_a_module, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["label"] == "PNEUMONIA"

@@ -25,9 +25,10 @@ def other_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
         path,
         good.tflite,
         good.info,
-        golden=Golden(good.golden.pixels, scores, good.golden.maps),
+        golden=Golden(good.golden.pixels, scores, good.golden.maps, good.golden.features),
         parity={},
         calibration={},
+        gate=good.gate,
     )
     return path
 

@@ -19,13 +19,14 @@ from edge_runtime.answer import answer
 from edge_runtime.cli import main
 from edge_runtime.clock import SYSTEM_CLOCK
 from edge_runtime.errors import EdgePneumoError, EngineError, UsageError
-from edge_runtime.finding import NOTICE, Finding, from_json
+from edge_runtime.finding import NOTICE, Finding, Model, from_json
 from edge_runtime.journal import Journal
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
 from edge_runtime.radiograph.decode import decode as decode_really
 from edge_runtime.sinks.files import JOURNAL, ResultsFolder
+from edge_runtime.status import look
 from edge_runtime.watch import add_arguments, default_results, run, watch
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.edge_runtime.pictures import BRIGHT, DARK, picture, put
@@ -118,6 +119,14 @@ def journal_rows(results: Path) -> list[tuple[str, str]]:
     return rows
 
 
+def counted(results: Path) -> int:
+    """How many probabilities the running histogram holds."""
+    database = sqlite3.connect(results / JOURNAL)
+    count: int = database.execute("SELECT TOTAL(count) FROM histogram WHERE quantity = 'probability'").fetchone()[0]
+    database.close()
+    return count
+
+
 def thirty_files() -> dict[str, bytes]:
     """25 radiographs and 5 files that are none."""
     good = {f"{i:02}{suffix}": picture((DARK, BRIGHT)[i % 2], suffix, seed=i) for i, suffix in numbered(25)}
@@ -169,7 +178,7 @@ def test_says_the_same_as_classify(folder: Path, results: Path, classifier: Clas
 
     alone = answer("a.png", data, classifier, clock=SYSTEM_CLOCK, received=SYSTEM_CLOCK.now()).finding
     assert (heard.sha256, heard.probability, heard.types) == (alone.sha256, alone.probability, alone.types)
-    assert list(heard.milliseconds) == ["read", "decode", "prepare", "infer", "total"]
+    assert list(heard.milliseconds) == ["read", "decode", "prepare", "screen", "infer", "total"]
 
 
 def test_nothing_in_the_folder_is_changed(folder: Path, results: Path, classifier: Classifier) -> None:
@@ -273,6 +282,7 @@ def test_a_folder_of_thirty_with_five_bad_ones_stopped_half_way(
     }
     assert all(f.label == ("NORMAL", "PNEUMONIA")[int(f.source[:2]) % 2] for f in findings(results) if f.label)
     assert sorted(journal_rows(results)) == sorted((f.source, f.status) for f in findings(results))
+    assert counted(results) == 25
 
 
 def test_a_changed_file_is_answered_anew_under_its_own_name(
@@ -357,6 +367,7 @@ def test_a_kill_between_the_finding_and_the_journal_makes_no_double(
     assert sorted(heard, key=lambda f: f.source) == findings(results)
     assert sorted(journal_rows(results)) == [("a.png", "classified"), ("b.png", "rejected")]
     assert drain(folder, results, classifier) == []
+    assert counted(results) == 1
 
 
 def test_without_the_journal_the_findings_are_taken_over(folder: Path, results: Path, classifier: Classifier) -> None:
@@ -370,6 +381,7 @@ def test_without_the_journal_the_findings_are_taken_over(folder: Path, results: 
 
     assert on_disk(results) == before
     assert len(journal_rows(results)) == 30
+    assert counted(results) == 25
 
 
 def test_killed_at_any_moment(folder: Path, results: Path, tiny_bundle: Path, classifier: Classifier) -> None:
@@ -386,6 +398,27 @@ def test_killed_at_any_moment(folder: Path, results: Path, tiny_bundle: Path, cl
 
     assert Counter(f.source for f in findings(results)) == dict.fromkeys(files, 1)
     assert sorted(journal_rows(results)) == sorted((f.source, f.status) for f in findings(results))
+    assert counted(results) == 25
+
+
+def test_status_looks_on_while_it_runs(folder: Path, results: Path, classifier: Classifier) -> None:
+    model = Model(name=classifier.bundle.info.name, sha256=classifier.bundle.sha256)
+    files = thirty_files()
+
+    with watching(folder, results, classifier) as listener:
+        for name, data in files.items():
+            put(folder / name, data)
+        seen = []
+        for count in range(1, len(files) + 1, 5):
+            heard = len(listener.wait_for(count))
+            status = look(results, model, None, now=SYSTEM_CLOCK.now(), days=1)["in_all"]
+            seen.append((heard, status["classified"] + status["rejected"]))
+        listener.wait_for(len(files))
+
+    # An answer is told when it has been entered.
+    assert all(heard <= answered <= len(files) for heard, answered in seen)
+    assert look(results, model, None, now=SYSTEM_CLOCK.now(), days=1)["in_all"]["classified"] == 25
+    assert drain(folder, results, classifier) == []
 
 
 def test_results_inside_the_folder_are_not_answered(folder: Path, classifier: Classifier) -> None:
@@ -491,7 +524,7 @@ def test_once_prints_a_header_a_line_an_answer_and_the_sum(
     assert lines[0] == f"edge-pneumo watches {folder}"
     assert lines[1] == f"  findings  {results}"
     assert lines[2].startswith("  model     tiny (")
-    assert lines[2].endswith("), PNEUMONIA from 10% on (screening)")
+    assert lines[2].endswith("), PNEUMONIA from 10% on (operating point screening)")
     assert lines[4] == f"  {NOTICE}"
     assert lines[5].endswith("  a.png")
     assert lines[6].endswith("  b.png: empty file")
@@ -562,8 +595,10 @@ def test_an_engine_that_computes_something_else_is_not_used(
     folder: Path, results: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     honest = bundle.read(tiny_bundle)
-    golden = bundle.Golden(honest.golden.pixels, honest.golden.scores + 5, honest.golden.maps)
-    bundle.write(tmp_path / "other.tflite", honest.tflite, honest.info, golden=golden, parity={}, calibration={})
+    good = honest.golden
+    golden = bundle.Golden(good.pixels, good.scores + 5, good.maps, good.features)
+    path = tmp_path / "other.tflite"
+    bundle.write(path, honest.tflite, honest.info, golden=golden, parity={}, calibration={}, gate=honest.gate)
     parser = argparse.ArgumentParser()
     add_arguments(parser)
 

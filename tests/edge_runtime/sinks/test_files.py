@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import UsageError
-from edge_runtime.finding import from_json
+from edge_runtime.finding import from_json, to_json
 from edge_runtime.sinks.files import ResultsFolder
 from tests.edge_runtime.findings import answered, classified, rejected
 from tests.edge_runtime.nobody import folder_of_nobody
@@ -115,6 +115,18 @@ def test_finds_what_a_crash_left_over(results: ResultsFolder) -> None:
     assert results.find(b"a.png", "another.png", "b" * 64, unknown) is None
     assert results.find(b"b.png", "a.png", "b" * 64, unknown) is None
     assert results.find(b"a.png", "a.png", "b" * 64, lambda known: known == file) is None
+
+
+def test_takes_over_what_an_earlier_version_left(results: ResultsFolder) -> None:
+    finding = to_json(classified(sha256="b" * 64))
+    later = ("operating_point", "threshold", "confidence", "distance", "notes")
+    old = {key: value for key, value in msgspec.json.decode(finding).items() if key not in later}
+    (results.folder / "a.png.json").write_bytes(msgspec.json.encode(old))
+
+    found = results.find(b"a.png", "a.png", "b" * 64, unknown)
+
+    assert found is not None
+    assert (found[1].label, found[1].operating_point, found[1].notes) == ("PNEUMONIA", None, ())
 
 
 def test_finds_it_though_the_first_finding_was_taken_away(results: ResultsFolder) -> None:

@@ -3,8 +3,11 @@ import re
 
 import pytest
 
+from edge_runtime.model.bundle import UncertainBand
+from edge_runtime.model.classifier import Classifier
 from edge_runtime.sinks.terminal import Terminal
 from tests.edge_runtime.findings import classified, rejected
+from tests.engines import ScriptedEngine, bundle_without_model
 
 
 class Tty(io.StringIO):
@@ -22,16 +25,40 @@ def test_one_aligned_line_an_answer() -> None:
     terminal = Terminal(out)
 
     terminal.accept(classified("ward/a.png", probability=0.973))
-    terminal.accept(classified("b.png", probability=0.004))
+    terminal.accept(classified("b.png", probability=0.004, confidence="certain"))
+    terminal.accept(classified("d.png", probability=0.4, confidence="uncertain", notes=("taken for inverted",)))
     terminal.accept(rejected("c.png", reason="empty file"))
     terminal.end()
 
     lines = [re.sub(r"^\d\d:\d\d:\d\d", "hh:mm:ss", line) for line in out.getvalue().splitlines()]
     assert lines == [
-        "hh:mm:ss  PNEUMONIA   97.3 %     12 ms  ward/a.png",
-        "hh:mm:ss  NORMAL       0.4 %     12 ms  b.png",
-        "hh:mm:ss  rejected                0 ms  c.png: empty file",
-        "3 answered: 2 classified, 1 rejected",
+        "hh:mm:ss  PNEUMONIA   97.3 %                12 ms  ward/a.png",
+        "hh:mm:ss  NORMAL       0.4 %                12 ms  b.png",
+        "hh:mm:ss  NORMAL      40.0 %  uncertain     12 ms  d.png: taken for inverted",
+        "hh:mm:ss  rejected                           0 ms  c.png: empty file",
+        "4 answered: 3 classified (1 uncertain), 1 rejected",
+    ]
+
+
+def test_the_opening_says_by_what_is_decided() -> None:
+    out = io.StringIO()
+    opened = bundle_without_model(threshold=0.355, uncertain=UncertainBand(low=0.0711, high=0.75))
+
+    Terminal(out).begin("in", "out", Classifier(opened, ScriptedEngine([0, 0, 0])))
+    Terminal(out).begin("in", "out", Classifier(bundle_without_model(), ScriptedEngine([0, 0, 0]), "screening"))
+
+    assert out.getvalue().splitlines() == [
+        "edge-pneumo watches in",
+        "  findings  out",
+        "  model     scripted (aaaaaaaaaaaa), PNEUMONIA from 35.5% on (operating point balanced)",
+        "  uncertain from 7.11% to 75%",
+        "  engine    scripted 1.0, 1 thread",
+        "  Research software, not a medical device.",
+        "edge-pneumo watches in",
+        "  findings  out",
+        "  model     scripted (aaaaaaaaaaaa), PNEUMONIA from 5% on (operating point screening)",
+        "  engine    scripted 1.0, 1 thread",
+        "  Research software, not a medical device.",
     ]
 
 
