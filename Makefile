@@ -19,6 +19,7 @@ help:
 	@echo 'make watch ONCE=1     answer those that are there, then end'
 	@echo 'make test             set up what the whole suite needs and pass it: ruff, mypy, pytest'
 	@echo '                      EDGE_PNEUMO_DATA=.../chest_xray adds the tests on the published data set'
+	@echo 'make card             the model card in docs/, from its figures; EDGE_PNEUMO_DATA=.../chest_xray measures them'
 	@echo 'make bench            latencies on this machine'
 	@echo 'make lock             write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions'
 	@echo 'make clean            remove environments, caches and builds; never incoming/ or results'
@@ -35,6 +36,10 @@ test: .venv .venv-test $(if $(PYTHON311),.venv-tflite-runtime)
 	.venv-test/bin/ruff check .
 	.venv-test/bin/mypy
 	.venv-test/bin/pytest $(PYTEST)
+
+# RUN names the folder of the training that made the bundle, for its recipe and validation images.
+card: .venv-test
+	@.venv-test/bin/python -m convert.card $(if $(RUN),--run "$(RUN)")
 
 bench: .venv-bench
 	.venv-bench/bin/pytest --benchmark $(PYTEST)
@@ -65,4 +70,4 @@ clean:
 	find edge_runtime train convert tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environments too: tools/environment.py knows in a moment whether there is anything to do.
-.PHONY: help watch test bench lock clean .venv .venv-bench .venv-test .venv-tflite-runtime
+.PHONY: help watch test card bench lock clean .venv .venv-bench .venv-test .venv-tflite-runtime

@@ -89,6 +89,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _print_summary(parity: "Parity", out: Path, seconds: float) -> None:
+    from convert import report
+
     n, worst = len(parity.cases), parity.worst_layers[0]
     print(
         f"{parity.flips} of {n} validation labels change, right before {parity.float_right}, after {parity.int8_right}."
@@ -99,7 +101,7 @@ def _print_summary(parity: "Parity", out: Path, seconds: float) -> None:
         f"Probabilities change by {parity.mean_probability_change:.4f} on average, "
         f"{parity.largest_probability_change:.4f} at most; worst layer {worst.name}, {worst.sqnr:.1f} dB."
     )
-    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB) and {out.parent / 'parity.html'} written in {seconds:.0f} s.")
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB) and {report.paths(out)[1]} written in {seconds:.0f} s.")
     print("Research software, not a medical device.")
 
 
@@ -159,7 +161,11 @@ def _parser() -> argparse.ArgumentParser:
         help="radiographs that set the integer ranges: DATA/train",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the bundle to write; the report goes beside it"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the bundle to write; FILE's name with .parity.html is the report",
     )
     parser.add_argument("--name", default="full", help="of the model, as findings will state it (default: %(default)s)")
     parser.add_argument(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convert.fold import Folded
 from convert.interpreter import Advance, Layers
 from convert.ranges import feature_maps
+from convert.statistics import area
 from edge_runtime.errors import EdgePneumoError
 from edge_runtime.model.classifier import softmax
 
@@ -93,7 +94,7 @@ class Parity:
         return tuple(sorted(self.layers, key=lambda layer: layer.sqnr))
 
     def as_json(self, *, cases: bool) -> dict[str, Any]:
-        """For ``parity.json``; the cases name files, so the bundle leaves them out."""
+        """For the report and the bundle's ``parity.json``; the cases name files, so the bundle leaves them out."""
         record: dict[str, Any] = {
             "schema": "edge-pneumo/parity/1",
             "images": len(self.cases),
@@ -136,7 +137,7 @@ def compare(
     type_differs = before[:, 1:].argmax(axis=1) != after[:, 1:].argmax(axis=1)
     change = np.abs(p - q)
     flips = int((called_before != called_after).sum())
-    before_auc, after_auc = auc(p, pneumonia), auc(q, pneumonia)
+    before_auc, after_auc = (None if (found := area(r, pneumonia)) is None else found.value for r in (p, q))
     cases = tuple(Case(n, bool(t), float(a), float(b)) for n, t, a, b in zip(names, pneumonia, p, q, strict=True))
     worst = min(layers, key=lambda layer: layer.sqnr)
     broken = []
@@ -184,18 +185,6 @@ def require(parity: Parity) -> None:
             f"the worst layer is {worst.name} at {worst.sqnr:.1f} dB: "
             "calibrate with more or better images (--images, --calibration), or see docs/converting.md for the levers."
         )
-
-
-def auc(probability: NDArray[np.float64], pneumonia: NDArray[np.bool_]) -> float | None:
-    """Area under the ROC curve: the share of pairs of a pneumonia and a normal that are in order, ties counting half.
-
-    Mann and Whitney 1947. ``None`` with one class alone.
-    """
-    positive, negative = probability[pneumonia], np.sort(probability[~pneumonia])
-    if not len(positive) or not len(negative):
-        return None
-    below, up_to = np.searchsorted(negative, positive, "left"), np.searchsorted(negative, positive, "right")
-    return float(np.mean((below + up_to) / 2) / len(negative))
 
 
 def layer_sqnr(

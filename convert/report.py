@@ -1,4 +1,4 @@
-"""``parity.json``, and ``parity.html`` for a person: one file, no script, nothing fetched."""
+"""The parity report: ``.parity.json``, and ``.parity.html`` for a person: one file, no script, nothing fetched."""
 
 import json
 from collections.abc import Mapping
@@ -25,18 +25,24 @@ svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px s
 _SIZE, _MARGIN = 420, 46
 
 
-def write(folder: Path, parity: Parity, about: Mapping[str, Any], *, title: str) -> None:
-    """Write ``parity.json`` and ``parity.html`` into a folder.
+def paths(bundle: Path) -> tuple[Path, Path]:
+    """Where the report of a bundle goes, the record and the page: ``full.parity.json`` beside ``full.tflite``."""
+    return bundle.with_name(f"{bundle.stem}.parity.json"), bundle.with_name(f"{bundle.stem}.parity.html")
+
+
+def write(bundle: Path, parity: Parity, about: Mapping[str, Any], *, title: str) -> None:
+    """Write the record and the page beside a bundle, named after it so that two in one folder keep theirs.
 
     Args:
-        folder: Where to.
+        bundle: The bundle that the report is of, there or not.
         parity: The comparison.
         about: What was converted and how, for the reader: name to text or number.
         title: Of the page.
     """
     record = {"about": dict(about), **parity.as_json(cases=True)}
-    (folder / "parity.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    (folder / "parity.html").write_text(html(parity, about, title=title), encoding="utf-8")
+    data, page = paths(bundle)
+    data.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    page.write_text(html(parity, about, title=title), encoding="utf-8")
 
 
 def html(parity: Parity, about: Mapping[str, Any], *, title: str) -> str:

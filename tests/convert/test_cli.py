@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert import calibration, cli, interpreter
+from convert import calibration, cli, interpreter, refit
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import verify_golden
 from edge_runtime.model.engines import open_engine
@@ -70,6 +70,38 @@ def test_the_device_reads_the_bundle_and_reproduces_its_golden_vectors(converted
     assert opened.info.versions["tensorflow"]
 
 
+def test_the_bundle_holds_a_gate_and_what_drift_is_measured_against(converted: Path) -> None:
+    opened = bundle.read(converted / "model.tflite")
+
+    assert opened.gate.features.mean.shape == opened.golden.features.shape[1:]
+    assert opened.info.reference is not None
+    assert sum(opened.info.reference.distance.counts) == 24
+    assert opened.parity["validation_refused"] <= 2
+
+
+def test_the_gate_can_be_fitted_anew(
+    converted: Path, run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = converted / "model.tflite", tmp_path / "again.tflite"
+    options = ["--calibration", str(data / "train"), "--manifest", str(run / "manifest.json"), "--out", str(out)]
+
+    status = refit.main([str(model), *options])
+
+    before, after = bundle.read(model), bundle.read(out)
+    assert status == 0
+    assert "of 24 validation radiographs" in capsys.readouterr().out
+    assert after.tflite == before.tflite
+    assert after.info == before.info
+    np.testing.assert_allclose(after.gate.atlas.weights, before.gate.atlas.weights, atol=1e-4)
+
+
+def test_a_gate_needs_the_manifest(converted: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--calibration", str(data / "train"), "--manifest", str(converted / "absent.json")]
+
+    assert refit.main([str(converted / "model.tflite"), *options]) == 2
+    assert capsys.readouterr().err.startswith("error: There are no validation images")
+
+
 def test_the_bundle_names_what_calibrated_it_and_nothing_that_validates(converted: Path, run: Path) -> None:
     opened = bundle.read(converted / "model.tflite")
     rows = {row["sha256"]: row for row in json.loads((run / "manifest.json").read_text())["images"]}
@@ -83,7 +115,7 @@ def test_the_bundle_names_what_calibrated_it_and_nothing_that_validates(converte
 
 
 def test_the_report_lies_beside_the_bundle_and_in_it(converted: Path) -> None:
-    beside = json.loads((converted / "parity.json").read_text())
+    beside = json.loads((converted / "model.parity.json").read_text())
     with zipfile.ZipFile(converted / "model.tflite") as archive:
         within = json.loads(archive.read("parity.json"))
 
@@ -92,7 +124,7 @@ def test_the_report_lies_beside_the_bundle_and_in_it(converted: Path) -> None:
     assert within["images"] == len(beside["cases"]) == 24
     assert beside["float_right"] > 20
     assert beside["about"]["with a second, disjoint calibration set"]["flips against the first set"] <= 2
-    assert "<svg" in (converted / "parity.html").read_text()
+    assert "<svg" in (converted / "model.parity.html").read_text()
 
 
 def test_the_reference_answers_as_the_bundle_nearly_does(converted: Path, data: Path) -> None:
@@ -119,8 +151,8 @@ def test_a_model_past_a_limit_gets_a_report_and_no_bundle(
     assert "at least 90" in error
     assert "worst layer is block" in error or "worst layer is map" in error
     assert not (tmp_path / "model.tflite").exists()
-    assert json.loads((tmp_path / "parity.json").read_text())["passed"] is False
-    assert len(json.loads((tmp_path / "parity.json").read_text())["cases"]) == 12
+    assert json.loads((tmp_path / "model.parity.json").read_text())["passed"] is False
+    assert len(json.loads((tmp_path / "model.parity.json").read_text())["cases"]) == 12
 
 
 @pytest.mark.parametrize(

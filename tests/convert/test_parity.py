@@ -94,20 +94,6 @@ def test_a_type_that_changes_is_counted_among_pneumonias_alone() -> None:
     assert (found.flips, found.type_flips) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    ("probability", "truth", "area"),
-    [
-        ([0.1, 0.9], [False, True], 1.0),
-        ([0.9, 0.1], [False, True], 0.0),
-        ([0.5, 0.5], [False, True], 0.5),
-        ([0.1, 0.4, 0.35, 0.8], [False, False, True, True], 0.75),
-        ([0.1, 0.9], [True, True], None),
-    ],
-)
-def test_the_area_under_the_curve(probability: list[float], truth: list[bool], area: float | None) -> None:
-    assert parity.auc(np.array(probability), np.array(truth)) == area
-
-
 def test_the_record_is_json_and_without_cases_names_no_file() -> None:
     found = _compare([-2.0, 2.0], [-2.0, 2.0])
 

@@ -54,12 +54,12 @@ def test_the_page_of_a_refused_model_says_why(found: Parity) -> None:
 
 
 def test_the_record_and_the_page_are_written(found: Parity, tmp_path: Path) -> None:
-    report.write(tmp_path, found, {"seed": 0}, title="Parity of full")
+    report.write(tmp_path / "full.tflite", found, {"seed": 0}, title="Parity of full")
 
-    record = json.loads((tmp_path / "parity.json").read_text())
+    record = json.loads((tmp_path / "full.parity.json").read_text())
     assert record["about"] == {"seed": 0}
     assert len(record["cases"]) == 3
-    assert (tmp_path / "parity.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "full.parity.html").read_text().startswith("<!doctype html>")
 
 
 def test_one_class_alone_has_no_curve_and_still_a_page(found: Parity) -> None:

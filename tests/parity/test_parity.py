@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convert.interpreter import run
-from convert.parity import auc
+from convert.statistics import area
 from edge_runtime.model import bundle
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier, softmax
@@ -50,9 +50,9 @@ class Comparison:
         return int(((probability >= self.threshold) == self.pneumonia).sum())
 
     def auc(self, probability: NDArray[np.float64]) -> float:
-        area = auc(probability, self.pneumonia)
-        assert area is not None
-        return area
+        found = area(probability, self.pneumonia)
+        assert found is not None
+        return found.value
 
     def report(self, name: str) -> str:
         n, p, q = len(self.pneumonia), self.float_, self.int8
