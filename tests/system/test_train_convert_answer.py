@@ -41,10 +41,19 @@ def test_radiographs_in_answers_out(data: Path, tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     answered = runtime.main(["classify", "--json", "--bundle", str(made), os.fspath(data / "test" / "NORMAL")])
 
-    assert (trained, converted, answered) == (0, 0, 0)
+    # The gate of so small a training may refuse one or another.
+    assert (trained, converted) == (0, 0)
+    assert answered in (0, 1)
     findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(findings) == len(list((data / "test" / "NORMAL").iterdir()))
-    assert {finding["status"] for finding in findings} == {"classified"}
+    answers = [finding for finding in findings if finding["status"] == "classified"]
+    assert len(answers) >= 0.9 * len(findings)
     assert {finding["model"]["sha256"] for finding in findings} == {bundle.read(made).sha256}
-    temperature = json.loads((out / "metrics.json").read_text())["temperature"]
-    assert bundle.read(made).info.temperature == temperature
+    chosen, info = json.loads((out / "metrics.json").read_text()), bundle.read(made).info
+    assert info.temperature == chosen["temperature"]
+    assert {name: point.threshold for name, point in info.operating_points.items()} == {
+        name: point["threshold"] for name, point in chosen["operating_points"].items()
+    }
+    assert info.uncertain == bundle.UncertainBand(low=chosen["uncertain"]["low"], high=chosen["uncertain"]["high"])
+    assert {(finding["operating_point"], finding["threshold"]) for finding in answers} == {("balanced", 0.5)}
+    assert {finding["confidence"] for finding in answers} <= {"certain", "uncertain"}
