@@ -3,7 +3,8 @@
 The rule: ``screening`` is the highest threshold at which, plain and under every change of ``shift.CHANGES``, at least
 0.98 of the pneumonias are found; ``confirm`` the lowest at which at least 0.98 of the normals are left alone. The
 worst change decides, because a threshold fitted to all changes together misses its aim under half of those that it was
-not fitted to; ``docs/training.md`` has the figures. ``balanced`` is fitted to nothing.
+not fitted to; ``docs/training.md`` has the figures. ``balanced`` is fitted to nothing. The farther of the two from 0.5
+is mirrored to the other side: a validation set may hold no hard image of one class, and elsewhere there are some.
 
 The uncertain band reaches from ``screening`` to ``confirm``: outside it every operating point gives the same label.
 """
@@ -83,7 +84,7 @@ def choose(answers: Mapping[str, Answers]) -> OperatingPoints:
 
     Args:
         answers: Calibrated probabilities for the plain validation images and for each change of them, by name. A set
-            without pneumonia sets no ``screening``, one without normals no ``confirm``.
+            of one class counts for that class.
     """
     screening = min(
         (_highest_threshold(probability[pneumonia]) for probability, pneumonia in answers.values() if pneumonia.any()),
@@ -97,8 +98,8 @@ def choose(answers: Mapping[str, Answers]) -> OperatingPoints:
         ),
         default=DEFAULT_THRESHOLD,
     )
-    low = min(_rounded_down(screening), DEFAULT_THRESHOLD)
-    high = max(round(1 - _rounded_down(1 - confirm), 15), DEFAULT_THRESHOLD)
+    low = min(_rounded_down(min(screening, 1 - confirm)), DEFAULT_THRESHOLD)
+    high = round(1 - low, 15)
     return OperatingPoints({BALANCED: DEFAULT_THRESHOLD, "screening": low, "confirm": high}, BALANCED, Band(low, high))
 
 
