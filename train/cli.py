@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe", type=Path, default=_RECIPES / "full.toml", help="how to train (default: %(default)s)"
     )
     parser.add_argument("--weights", default="none", metavar="imagenet|FILE|none", help="where to start from")
+    parser.add_argument(
+        "--teacher", type=Path, metavar="RUN", help="the finished run that a recipe with a teacher learns from"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on with the run that RUN holds")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"))

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from train import acquisition, checkpoint
+from train import acquisition, checkpoint, distil
 from train.batches import Plan, epoch_batches, steps_per_epoch
 from train.evaluate import Figures, figures, pneumonia_probability
 from train.recipe import Recipe, Stage
@@ -61,6 +61,7 @@ def fit(
     *,
     seed: int = 0,
     resume: bool = False,
+    teachers: Sequence[keras.Model] = (),
     say: Callable[[str], None] = print,
 ) -> keras.Model:
     """Train a model by a recipe, leaving ``vgg16.keras``, ``history.jsonl`` and a checkpoint in the folder.
@@ -73,6 +74,7 @@ def fit(
         folder: Where the run's files go; it exists.
         seed: Of the order and the augmentation.
         resume: Go on from the folder's checkpoint, to the result the training would have had uninterrupted.
+        teachers: Models whose answers replace the labels, if any.
         say: Takes one line an epoch.
 
     Returns:
@@ -100,7 +102,10 @@ def fit(
                 plan = Plan(stage.size, stage.batch, recipe.mixup, recipe.label_smoothing, recipe.augmentation, seed)
                 for epoch in range(max(first, done), last):
                     started = time.monotonic()
-                    loss = _run_epoch(model, training, plan, epoch, steps, pool, weights)
+                    batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool, weights)
+                    if teachers:
+                        batches = distil.answered(batches, teachers, recipe.teacher_temperature)
+                    loss = _run_epoch(model, batches, epoch, steps)
                     _average(model, averaged, folder, keep=epoch + 1 == last)
                     result = _judge(averaged, validation, stage.size)
                     line = Epoch(epoch + 1, stage.size, loss, result, round(time.monotonic() - started, 1))
@@ -177,7 +182,7 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> No
     # XLA pays on GPUs; on a CPU TensorFlow's own kernels are faster, and PyTorch would want a compiler.
     model.compile(
         optimizer,
-        keras.losses.CategoricalCrossentropy(from_logits=True),
+        distil.cross_entropy(recipe.teacher_temperature or 1.0),
         jit_compile=keras.backend.backend() == "jax",
     )
     optimizer.build(model.trainable_variables)
@@ -185,12 +190,9 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> No
 
 def _run_epoch(
     model: keras.Model,
-    training: Labelled,
-    plan: Plan,
+    batches: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]],
     epoch: int,
     steps: int,
-    pool: ThreadPoolExecutor,
-    weights: NDArray[np.float64],
 ) -> float:
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
@@ -204,7 +206,6 @@ def _run_epoch(
     total, loss = 0.0, 0.0
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=steps, epoch=epoch + 1, loss=0.0)
-        batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool, weights)
         for step, (images, targets) in enumerate(batches, start=1):
             total += float(model.train_on_batch(images, targets))
             loss = total / step

@@ -22,9 +22,10 @@ class StandardizedConv2D(keras.layers.Layer):
     the gain.
     """
 
-    def __init__(self, filters: int, **kwargs: Any) -> None:
+    def __init__(self, filters: int, strides: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
+        self.strides = strides
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = input_shape[-1]
@@ -42,11 +43,12 @@ class StandardizedConv2D(keras.layers.Layer):
         variance = ops.var(kernel, axis=(0, 1, 2), keepdims=True)
         fan_in = float(np.prod(self.kernel.shape[:3]))
         kernel = (kernel - mean) * ops.rsqrt(variance * fan_in + _EPSILON) * ops.cast(self.gain, "float32")
-        outputs = ops.conv(inputs, ops.cast(kernel, inputs.dtype), padding="same")
+        outputs = ops.conv(inputs, ops.cast(kernel, inputs.dtype), strides=self.strides, padding="same")
         return ops.relu(outputs + ops.cast(self.bias, inputs.dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], self.filters)
+        rows, columns = (side and -(-side // self.strides) for side in input_shape[1:3])
+        return (input_shape[0], rows, columns, self.filters)
 
     def effective_kernel(self) -> NDArray[np.float32]:
         """The ordinary kernel this layer applies: ``float32`` of shape ``(3, 3, channels, filters)``."""
@@ -68,4 +70,4 @@ class StandardizedConv2D(keras.layers.Layer):
         self.gain.assign(np.sqrt(kernel.astype(np.float64).var(axis=(0, 1, 2)) * fan_in + _EPSILON))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters}
+        return {**super().get_config(), "filters": self.filters, "strides": self.strides}

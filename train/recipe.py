@@ -35,6 +35,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             leave merged members as they are.
         members: Narrow models that are trained first; merged, they are what the stages start from.
         width: Share of VGG-16's channels.
+        filters: Of each of the thirteen convolutions, in place of a width.
+        stride: Of the first convolution.
+        teacher_temperature: Softens the answers of a teacher, which then replace the labels (``distil``); 0 to learn
+            from the labels.
         weight_decay: Decoupled, on the kernels alone.
         label_smoothing: Share of the target spread over the three classes.
         mixup: Shape of the Beta distribution that images are mixed by; 0 for none.
@@ -50,6 +54,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stages: tuple[Stage, ...] = ()
     members: tuple[Member, ...] = ()
     width: float = 1.0
+    filters: tuple[int, ...] = ()
+    stride: int = 1
+    teacher_temperature: float = 0.0
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.2

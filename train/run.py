@@ -11,7 +11,7 @@ import keras
 import msgspec
 
 from edge_runtime.errors import UsageError
-from train import dataset, fit, judge, recipe, report, vgg16
+from train import dataset, distil, fit, judge, recipe, report, vgg16
 from train.merge import mean, merge
 from train.recipe import Member, Recipe
 
@@ -30,6 +30,7 @@ class Options(msgspec.Struct, frozen=True):
         resume: Go on with the run that the folder holds.
         precision: ``auto``, ``float32``, ``mixed_bfloat16`` or ``mixed_float16``.
         limit: About how many images of each split to take, for a trial.
+        teacher: Folder of the finished run to learn from, where the recipe wants one.
         test: Judge on the official test split too.
     """
 
@@ -41,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     resume: bool = False
     precision: str = "auto"
     limit: int | None = None
+    teacher: Path | None = None
     test: bool = False
 
 
@@ -65,7 +67,11 @@ def run(options: Options, say: Callable[[str], None] = print) -> Path:
     )
 
     start = _start(options, plan, training, validation, say)
-    fit.fit(start, training, validation, plan, options.out, seed=options.seed, resume=options.resume, say=say)
+    teachers = distil.load_teachers(options.teacher, policy) if options.teacher else []
+    fit.fit(
+        start, training, validation, plan, options.out,
+        seed=options.seed, resume=options.resume, teachers=teachers, say=say,
+    )  # fmt: skip
 
     test = _load(options.data, manifest, "test") if options.test else None
     # Judged in float32 whatever the training's precision, because that is what conversion starts from.
@@ -95,6 +101,12 @@ def _refuse_mismatch(options: Options, plan: Recipe) -> None:
         raise UsageError(
             f"Pretrained weights need a recipe of width 1 without members, and {options.recipe} is another: "
             "use train/recipes/pretrained.toml."
+        )
+    if bool(plan.teacher_temperature) != bool(options.teacher):
+        raise UsageError(
+            f"The recipe {options.recipe} learns from labels alone: leave --teacher out."
+            if options.teacher
+            else f"The recipe {options.recipe} learns from a teacher: name the folder of a finished run by --teacher."
         )
 
 
@@ -141,7 +153,10 @@ def _start(
         for place, member in enumerate(plan.members, start=1)
     ]
     keras.utils.set_random_seed(options.seed)
-    model = vgg16.build(None, width=plan.width, standardize=scratch, dropout=plan.dropout, seed=options.seed)
+    model = vgg16.build(
+        None, width=plan.width, filters=plan.filters, stride=plan.stride, standardize=scratch,
+        dropout=plan.dropout, seed=options.seed,
+    )  # fmt: skip
     if members:
         say(f"Merging {len(members)} members")
         merge(members, model)

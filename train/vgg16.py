@@ -1,5 +1,6 @@
 """VGG-16 for grey radiographs: thirteen 3x3 convolutions in five blocks, a class activation map, its mean."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -24,6 +25,8 @@ def build(
     size: int | None = MODEL_HEIGHT,
     *,
     width: float = 1.0,
+    filters: Sequence[int] = (),
+    stride: int = 1,
     standardize: bool = True,
     dropout: float = 0.0,
     seed: int = 0,
@@ -37,6 +40,8 @@ def build(
     Args:
         size: Height and width of the input in pixels; ``None`` for any.
         width: Share of the channels of configuration D.
+        filters: Of each of the thirteen convolutions, in place of a width.
+        stride: Of the first convolution; 2 lets all that follow see a quarter of the cells.
         standardize: Weight standardization, for training from scratch; without it plain convolutions, which hold
             pretrained weights.
         dropout: Share of the last feature maps' channels dropped in training.
@@ -47,16 +52,17 @@ def build(
     """
     inputs = keras.Input((size, size, 1), name="radiograph")
     x = layers.Rescaling(INPUT_SCALE, name="scale")(inputs)
-    for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
+    widths = iter(filters or scaled(width))
+    for block, (convolutions, _) in enumerate(BLOCKS, start=1):
         if block > 1:
             x = layers.MaxPooling2D(name=f"block{block - 1}_pool")(x)
         for index in range(1, convolutions + 1):
             name = f"block{block}_conv{index}"
-            filters = max(8, round(channels * width))
+            strides = stride if name == "block1_conv1" else 1
             if standardize:
-                x = StandardizedConv2D(filters, name=name)(x)
+                x = StandardizedConv2D(next(widths), strides, name=name)(x)
             else:
-                x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
+                x = layers.Conv2D(next(widths), 3, strides, padding="same", activation="relu", name=name)(x)
     if dropout:
         x = layers.SpatialDropout2D(dropout, seed=seed, name="dropout")(x)
     x = layers.Conv2D(len(LABELS), 1, kernel_initializer="zeros", dtype="float32", name="map")(x)
@@ -64,12 +70,17 @@ def build(
     return keras.Model(inputs, outputs, name="vgg16")
 
 
-def load(path: Path) -> keras.Model:
-    """A saved VGG-16 in ``float32``, whatever precision it was trained in."""
+def scaled(width: float) -> tuple[int, ...]:
+    """The filters of each convolution at a share of configuration D's channels; at least 8."""
+    return tuple(max(8, round(channels * width)) for convolutions, channels in BLOCKS for _ in range(convolutions))
+
+
+def load(path: Path, dtype: str = "float32") -> keras.Model:
+    """A saved VGG-16 in this Keras dtype policy, whatever precision it was trained in; its logits stay ``float32``."""
     saved = keras.saving.load_model(path, compile=False)
     config = saved.get_config()
     for layer in config["layers"]:
-        layer["config"]["dtype"] = "float32"
+        layer["config"]["dtype"] = "float32" if layer["config"]["name"] in ("radiograph", "map", "logits") else dtype
     model = keras.Model.from_config(config)
     model.set_weights(saved.get_weights())
     return model

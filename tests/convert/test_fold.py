@@ -9,6 +9,7 @@ from convert import graph
 from convert.fold import Conv, FoldError, fold, load
 from edge_runtime.errors import UsageError
 from tests.convert.models import SIZE, noise, random_vgg
+from train import vgg16
 from train.layers import StandardizedConv2D
 
 
@@ -26,6 +27,18 @@ def test_a_saved_network_folds_to_the_same_function(tmp_path: Path, standardize:
     assert maps.shape == (4, SIZE // 16, SIZE // 16, 3)
     assert len(folded.convolutions) == 14
     assert (folded.height, folded.width) == (SIZE, SIZE)
+
+
+def test_a_strided_network_of_chosen_filters_folds_to_the_same_function(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    model, pixels = vgg16.build(SIZE, filters=[8, 16] * 6 + [24], stride=2), noise(4)
+    model.get_layer("map").set_weights([np.random.default_rng(0).normal(size=(1, 1, 24, 3)), np.zeros(3)])
+    model.save(tmp_path / "vgg16.keras")
+
+    scores, maps = graph.predict(fold(load(tmp_path / "vgg16.keras"), default_size=(224, 224)), pixels)
+
+    np.testing.assert_allclose(scores, np.asarray(model(pixels.astype(np.float32))), atol=1e-4)
+    assert maps.shape == (4, SIZE // 32, SIZE // 32, 3)
 
 
 def test_batch_normalization_activations_and_a_dense_head_fold() -> None:

@@ -113,3 +113,17 @@ def test_second_run_in_the_same_folder_is_refused(
 
     assert "holds a run already" in capsys.readouterr().err
     assert (tmp_path / "run" / "vgg16.keras").read_bytes() == model
+
+
+def test_a_student_learns_from_a_finished_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher, out = tmp_path / "teacher", tmp_path / "run"
+    student = _recipe(tmp_path, RECIPE + "teacher_temperature = 2.0\nstride = 2\n", "student.toml")
+    labels = _recipe(tmp_path, RECIPE)
+
+    assert cli.main([str(data), "--out", str(out), "--recipe", student]) == 2
+    assert "name the folder of a finished run by --teacher" in capsys.readouterr().err
+    assert cli.main([str(data), "--out", str(teacher), "--recipe", labels]) == 0
+    assert cli.main([str(data), "--out", str(out), "--recipe", labels, "--teacher", str(teacher)]) == 2
+    assert "leave --teacher out" in capsys.readouterr().err
+    assert cli.main([str(data), "--out", str(out), "--recipe", student, "--teacher", str(teacher)]) == 0
+    assert vgg16.load(out / "vgg16.keras").get_layer("block1_conv1").strides == 2

@@ -17,6 +17,18 @@ def test_convolutions_are_configuration_d() -> None:
     assert model.count_params() == pytest.approx(14.7e6, rel=0.01)
 
 
+@pytest.mark.parametrize("standardize", [True, False])
+def test_filters_and_stride_can_be_chosen(standardize: bool) -> None:
+    filters = (8, 16, 8, 16, 8, 16, 8, 16, 8, 16, 8, 16, 24)
+
+    model = vgg16.build(filters=filters, stride=2, standardize=standardize)
+
+    convolutions = [layer for layer in model.layers if "_conv" in layer.name]
+    assert tuple(layer.filters for layer in convolutions) == filters
+    assert convolutions[0].output.shape == (None, 112, 112, 8)
+    assert model.get_layer("map").output.shape == (None, 7, 7, 3)
+
+
 def test_logits_are_the_mean_of_the_map() -> None:
     model = vgg16.build(width=0.125)
     model.get_layer("map").set_weights([np.ones((1, 1, 64, 3)), np.array([0.1, 0.2, 0.3])])
