@@ -15,7 +15,7 @@ from edge_runtime.gate import statistics
 from edge_runtime.gate.atlas import Atlas
 from edge_runtime.gate.features import FeatureStatistics
 from edge_runtime.gate.statistics import Limits
-from edge_runtime.gate.store import Gate, rounded
+from edge_runtime.gate.store import Gate, halved, in_eight_bits
 from edge_runtime.model.bundle import Reference
 
 FEATURE_IMAGES = 1500  # more do not move the distances, and each is an inference
@@ -166,11 +166,11 @@ def fit_atlas(training: Pictures, validation: Pictures, changed: Pictures, rng: 
     )
     k = min(_COMPONENTS, len(true) - 1)
     mean = true.mean(axis=0)
-    directions = rounded(_principal(np.concatenate([true, false]) - mean, k)[0])
+    directions = in_eight_bits(_principal(np.concatenate([true, false]) - mean, k)[0])
     components = (true - mean) @ directions.T
     values, vectors = np.linalg.eigh(np.cov(components.T) + 1e-6 * np.eye(k))
     outside = ((true - mean) ** 2).mean(axis=1) - (components**2).sum(axis=1) / true.shape[1]
-    hidden = rounded((rng.standard_normal((k, _RANDOM)) / np.sqrt(k)).astype(np.float32))
+    hidden = in_eight_bits((rng.standard_normal((k, _RANDOM)) / np.sqrt(k)).astype(np.float32))
     start = Atlas(
         mean=mean,
         directions=directions,
@@ -207,9 +207,9 @@ def fit_features(measured: Measured, validated: Measured) -> FeatureStatistics:
     within = standard - means[np.searchsorted(names, measured.labels)]
     p = min(_FEATURE_COMPONENTS, within.shape[1] - 1, len(within) - 1)
     directions, variances = _principal(within.astype(np.float32), p)
-    components = rounded(directions.T)
+    components = halved(directions.T)
     shrunk = variances + _SHRINKAGE * float((within**2).mean())
-    whitening = rounded((components / np.sqrt(shrunk)).astype(np.float32))
+    whitening = halved((components / np.sqrt(shrunk)).astype(np.float32))
     outside = (standard**2).sum(axis=1) - ((standard @ components) ** 2).sum(axis=1)
     start = FeatureStatistics(
         mean=mean.astype(np.float32),

@@ -11,8 +11,10 @@ from edge_runtime.gate.atlas import SIZE, Atlas
 from edge_runtime.gate.features import FeatureStatistics
 from edge_runtime.gate.statistics import Limits, as_array, from_array
 
-# Halves the member; the converter rounds before it fits what depends on them.
-_HALF: Final = frozenset({"atlas.directions", "atlas.hidden", "features.whitening", "features.components"})
+# Makes the member a quarter as large; the converter rounds before it fits what depends on them.
+_HALF: Final = frozenset({"features.whitening", "features.components"})
+_EIGHT_BITS: Final = frozenset({"atlas.directions", "atlas.hidden"})
+_STEP: Final = ".step"  # after the name of an array of integers, what one is worth in each row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,9 @@ def to_bytes(gate: Gate) -> bytes:
         for field in fields(numbers):
             name = f"{part}.{field.name}"
             value = np.asarray(getattr(numbers, field.name))
+            if name in _EIGHT_BITS:
+                arrays[name + _STEP] = _steps(value)
+                value = _integers(value, arrays[name + _STEP])
             arrays[name] = value.astype(np.float16) if name in _HALF else value
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -56,9 +61,25 @@ def from_bytes(data: bytes) -> Gate:
     return gate
 
 
-def rounded(values: NDArray[Any]) -> NDArray[np.float32]:
+def halved(values: NDArray[Any]) -> NDArray[np.float32]:
     """What is left of numbers that the member keeps in half precision."""
     return values.astype(np.float16).astype(np.float32)
+
+
+def in_eight_bits(values: NDArray[Any]) -> NDArray[np.float32]:
+    """What is left of numbers ``(rows, columns)`` that the member keeps as ``int8``, with a step for each row."""
+    steps = _steps(values)
+    return _integers(values, steps) * steps
+
+
+def _steps(values: NDArray[Any]) -> NDArray[np.float32]:
+    # Powers of two, so that what was rounded once is stored as it is.
+    largest = np.abs(values).max(axis=1, keepdims=True).astype(np.float64)
+    return np.exp2(np.ceil(np.log2(np.maximum(largest, 1e-30) / 127))).astype(np.float32)
+
+
+def _integers(values: NDArray[Any], steps: NDArray[np.float32]) -> NDArray[np.int8]:
+    return np.rint(values / steps).astype(np.int8)
 
 
 def _features(arrays: dict[str, NDArray[Any]]) -> FeatureStatistics:
@@ -72,6 +93,9 @@ def _part(name: str, kind: type, arrays: dict[str, NDArray[Any]]) -> dict[str, A
         if not np.isfinite(value).all():
             raise ValueError(f"the gate's {name}.{field.name} is not finite")
         found[field.name] = float(value) if value.ndim == 0 else value.astype(np.float32)
+        steps = arrays.get(f"{name}.{field.name}{_STEP}")
+        if steps is not None:
+            found[field.name] *= steps
     return found
 
 

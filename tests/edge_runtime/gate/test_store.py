@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from edge_runtime.gate.store import from_bytes, rounded, to_bytes
+from edge_runtime.gate.store import Gate, from_bytes, halved, in_eight_bits, to_bytes
 from tests.gates import wide_open
 
 
@@ -24,11 +24,24 @@ def test_what_is_stored_is_read() -> None:
 
 def test_rounding_is_what_storing_does() -> None:
     gate = wide_open(5)
-    directions = rounded(np.random.default_rng(0).standard_normal(gate.atlas.directions.shape).astype(np.float32))
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal(gate.atlas.directions.shape)
+    directions = in_eight_bits(given)
+    components = halved(rng.standard_normal(gate.features.components.shape))
 
-    read = from_bytes(to_bytes(replace(gate, atlas=replace(gate.atlas, directions=directions))))
+    read = from_bytes(
+        to_bytes(
+            Gate(
+                gate.limits,
+                replace(gate.atlas, directions=directions),
+                replace(gate.features, components=components),
+            )
+        )
+    )
 
     np.testing.assert_array_equal(read.atlas.directions, directions)
+    np.testing.assert_array_equal(read.features.components, components)
+    assert (np.abs(directions - given).max(axis=1) <= np.abs(given).max(axis=1) / 127).all()
 
 
 def test_numbers_that_do_not_fit_each_other_are_refused() -> None:
