@@ -27,6 +27,28 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
 
 
+class Prune(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far to prune the one member before the stages, and in which steps.
+
+    Attributes:
+        keep: Share of its predicted time to leave on each device, a name in ``train/devices/``.
+        multiple: What the filters of a narrowed convolution are a multiple of.
+        rounds: Steps of equal factors; after each the effects are estimated anew.
+        batches: How many training batches the effects are averaged over.
+        size: Pixels a side of the images, for the effects and for the times.
+        batch: Images in a batch.
+        stages: What trains the network between two rounds, if anything.
+    """
+
+    keep: dict[str, float]
+    multiple: int = 8
+    rounds: int = 4
+    batches: int = 32
+    size: int = 224
+    batch: int = 32
+    stages: tuple[Stage, ...] = ()
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model is trained.
 
@@ -34,6 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stages: One after the other, each with a learning rate that warms up and falls to zero along a cosine; none to
             leave merged members as they are.
         members: Narrow models that are trained first; merged, they are what the stages start from.
+        prune: To prune one member, in place of merging several.
         width: Share of VGG-16's channels.
         filters: Of each of the thirteen convolutions, in place of a width.
         stride: Of the first convolution.
@@ -53,6 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     stages: tuple[Stage, ...] = ()
     members: tuple[Member, ...] = ()
+    prune: Prune | None = None
     width: float = 1.0
     filters: tuple[int, ...] = ()
     stride: int = 1

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge_runtime.errors import UsageError
 from train import dataset, distil, fit, judge, recipe, report, vgg16
 from train.merge import mean, merge
 from train.recipe import Member, Recipe
+from train.shrink import shrink
 
 _SPLITS = ("train", "validation", "test")
 
@@ -66,8 +67,8 @@ def run(options: Options, say: Callable[[str], None] = print) -> Path:
         f"{policy} on {keras.backend.backend()}"
     )
 
-    start = _start(options, plan, training, validation, say)
     teachers = distil.load_teachers(options.teacher, policy) if options.teacher else []
+    start = _start(options, plan, training, validation, teachers, say)
     fit.fit(
         start, training, validation, plan, options.out,
         seed=options.seed, resume=options.resume, teachers=teachers, say=say,
@@ -92,7 +93,7 @@ def _histories(folder: Path, plan: Recipe) -> dict[str, tuple[fit.Epoch, ...]]:
     """What each network that was trained went through, the members' first."""
     folders = {f"member {place}": folder / f"member-{place}" for place in range(1, len(plan.members) + 1)}
     if plan.stages:
-        folders["merged" if plan.members else "network"] = folder
+        folders["pruned" if plan.prune else "merged" if plan.members else "network"] = folder
     return {name: fit.read_history(path) for name, path in folders.items()}
 
 
@@ -101,6 +102,11 @@ def _refuse_mismatch(options: Options, plan: Recipe) -> None:
         raise UsageError(
             f"Pretrained weights need a recipe of width 1 without members, and {options.recipe} is another: "
             "use train/recipes/pretrained.toml."
+        )
+    if plan.prune is not None and (len(plan.members) != 1 or not plan.stages):
+        raise UsageError(
+            f"The recipe {options.recipe} prunes {len(plan.members)} members into {len(plan.stages)} stages: name "
+            "the one member to prune, and stages that train what is left."
         )
     if bool(plan.teacher_temperature) != bool(options.teacher):
         raise UsageError(
@@ -136,8 +142,9 @@ def _load(root: Path, manifest: dataset.Manifest, split: str) -> fit.Labelled:
 
 
 def _start(
-    options: Options, plan: Recipe, training: fit.Labelled, validation: fit.Labelled, say: Callable[[str], None]
-) -> keras.Model:
+    options: Options, plan: Recipe, training: fit.Labelled, validation: fit.Labelled, teachers: Sequence[keras.Model],
+    say: Callable[[str], None],
+) -> keras.Model:  # fmt: skip
     """The model to start the recipe's stages from."""
     scratch = options.weights == "none"
     members = [
@@ -147,11 +154,18 @@ def _start(
             options,
             training,
             validation,
+            teachers,
             place,
             say,
         )
         for place, member in enumerate(plan.members, start=1)
     ]
+    if plan.prune is not None:
+        say(f"Pruning {plan.members[0].recipe}")
+        return shrink(
+            members[0], plan, training, validation, options.out,
+            seed=options.seed, resume=options.resume, teachers=teachers, say=say,
+        )  # fmt: skip
     keras.utils.set_random_seed(options.seed)
     model = vgg16.build(
         None, width=plan.width, filters=plan.filters, stride=plan.stride, standardize=scratch,
@@ -171,17 +185,24 @@ def _seed(member: Member, plan: Recipe, options: Options) -> int:
 
 
 def _member(
-    path: Path, seed: int, options: Options, training: fit.Labelled, validation: fit.Labelled, place: int,
-    say: Callable[[str], None],
+    path: Path, seed: int, options: Options, training: fit.Labelled, validation: fit.Labelled,
+    teachers: Sequence[keras.Model], place: int, say: Callable[[str], None],
 ) -> keras.Model:  # fmt: skip
     plan = recipe.read(path)
+    if plan.teacher_temperature and not teachers:
+        raise UsageError(f"The member {path} learns from a teacher: {options.recipe} needs a teacher_temperature, too.")
     folder = options.out / f"member-{place}"
     folder.mkdir(exist_ok=True)
     (folder / "recipe.toml").write_bytes(path.read_bytes())
     say(f"Member {place}: {path.name}, seed {seed}")
     keras.utils.set_random_seed(seed)
-    model = vgg16.build(None, width=plan.width, dropout=plan.dropout, seed=seed)
-    return fit.fit(model, training, validation, plan, folder, seed=seed, resume=options.resume, say=say)
+    model = vgg16.build(
+        None, width=plan.width, filters=plan.filters, stride=plan.stride, dropout=plan.dropout, seed=seed
+    )  # fmt: skip
+    return fit.fit(
+        model, training, validation, plan, folder, seed=seed, resume=options.resume,
+        teachers=teachers if plan.teacher_temperature else (), say=say,
+    )  # fmt: skip
 
 
 def _describe(options: Options, manifest: dataset.Manifest, policy: str) -> report.Run:

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.datasets import make_data_set
-from train import cli, vgg16
+from train import cli, prune, vgg16
 
 RECIPE = """
 width = 0.125
@@ -17,6 +18,21 @@ MERGED = """
 width = 0.25
 average = 0.5
 members = [{ recipe = "narrow.toml", seed = 1 }, { recipe = "narrow.toml", seed = 2 }]
+stages = [{ size = 48, epochs = 1, learning_rate = 1e-4, batch = 8 }]
+"""
+
+PRUNED = """
+width = 0.125
+average = 0.5
+members = [{ recipe = "wide.toml", seed = 1 }]
+stages = [{ size = 48, epochs = 1, learning_rate = 1e-4, batch = 8 }]
+
+[prune]
+keep = { cortex-a72 = 0.7, x86-avx512vnni = 0.9 }
+rounds = 2
+batches = 1
+size = 48
+batch = 8
 stages = [{ size = 48, epochs = 1, learning_rate = 1e-4, batch = 8 }]
 """
 
@@ -66,6 +82,49 @@ def test_run_leaves_a_model_and_a_report(data: Path, tmp_path: Path, capsys: pyt
     ):
         assert linked in page
         assert (out / linked).stat().st_size > 100
+
+
+def test_a_member_is_trained_pruned_and_tuned(data: Path, tmp_path: Path) -> None:
+    _recipe(tmp_path, "width = 0.25\nstride = 2" + RECIPE.replace("width = 0.125", ""), "wide.toml")
+    command = [str(data), "--out", str(tmp_path / "run"), "--recipe", _recipe(tmp_path, PRUNED)]
+
+    assert cli.main(command) == 0
+
+    folder = tmp_path / "run"
+    member, between, final = (
+        vgg16.load(folder / place / "vgg16.keras") for place in ("member-1", "pruned-1", "")
+    )  # fmt: skip
+    times = prune.predictor(["cortex-a72", "x86-avx512vnni"], 48, 2)
+    assert (times(prune.filters(final)) <= times(prune.filters(member)) * [0.7, 0.9]).all()
+    assert (times(prune.filters(final)) < times(prune.filters(between))).all()
+    assert prune.stride(final) == 2
+    assert json.loads((folder / "metrics.json").read_text())["validation"]["images"] > 0
+    assert cli.main([*command, "--resume"]) == 0
+    again = vgg16.load(folder / "vgg16.keras")
+    for ours, theirs in zip(again.get_weights(), final.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_pruning_needs_one_member_and_stages(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    text = PRUNED.replace('members = [{ recipe = "wide.toml", seed = 1 }]', "")
+
+    status = cli.main([str(data), "--out", str(tmp_path / "run"), "--recipe", _recipe(tmp_path, text)])
+
+    assert status == 2
+    assert "the one member to prune" in capsys.readouterr().err
+
+
+def test_a_member_that_wants_a_teacher_is_not_trained_without_one(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _recipe(tmp_path, "teacher_temperature = 2.0" + RECIPE, "wide.toml")
+
+    status = cli.main([str(data), "--out", str(tmp_path / "run"), "--recipe", _recipe(tmp_path, PRUNED)])
+
+    assert status == 2
+    assert "learns from a teacher" in capsys.readouterr().err
 
 
 def test_members_are_trained_merged_and_tuned(data: Path, tmp_path: Path) -> None:
