@@ -41,7 +41,7 @@ def main(args: Sequence[str] | None = None) -> int:
             return _run(arguments, Console(stderr=True))
     except EdgePneumoError as error:
         print(f"error: {error}", file=sys.stderr)
-        return _REFUSED if type(error).__name__ in ("GateError", "GraphError") else _WRONG_USAGE
+        return _REFUSED if type(error).__name__ in ("GateError", "GraphError", "CompilerError") else _WRONG_USAGE
     except KeyboardInterrupt:
         return _INTERRUPTED
 
@@ -85,6 +85,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
         parity = pipeline.convert(options, step)
     _print_summary(parity, arguments.out, time.monotonic() - started)
+    if arguments.edgetpu:
+        from convert.edgetpu import cli as edgetpu
+
+        print("\n".join(edgetpu.report(arguments.out, arguments.out.parent)[0]))
     return 0
 
 
@@ -208,6 +212,11 @@ def _parser() -> argparse.ArgumentParser:
         "--second-set",
         action="store_true",
         help="convert again with other calibration images and report the difference",
+    )
+    parser.add_argument(
+        "--edgetpu",
+        action="store_true",
+        help="also check the bundle for a Coral Edge TPU, and compile it where edgetpu_compiler is on the PATH",
     )
     parser.add_argument(
         "--limit",

@@ -210,7 +210,9 @@ def _rescaling(walk: _Walk, layer: Any) -> None:
 
 def _standardized(walk: _Walk, layer: Any) -> None:
     kernel, bias = layer.effective_kernel(), keras.ops.convert_to_numpy(layer.bias)
-    walk.conv(layer.name, kernel.astype(np.float64), bias.astype(np.float64), relu=True, stride=layer.strides, padding="SAME")
+    walk.conv(
+        layer.name, kernel.astype(np.float64), bias.astype(np.float64), relu=True, stride=layer.strides, padding="SAME"
+    )
 
 
 def _conv2d(walk: _Walk, layer: Any) -> None:

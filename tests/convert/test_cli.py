@@ -1,9 +1,11 @@
 """The command, from a trained model to a bundle that the device's own code reads and verifies."""
 
+import io
 import json
 import subprocess
 import sys
 import zipfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +56,9 @@ def converted(run: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -
     command = [str(run / "vgg16.keras"), "--calibration", str(data / "train"), "--out", str(out / "model.tflite")]
     options = ["--name", "drawn", "--images", "40", "--second-set", "--reference", str(out / "reference.tflite")]
     # Random features round worse than trained ones.
-    assert cli.main([*command, *options, "--limit", "mean-probability-change=0.03"]) == 0
+    with redirect_stdout(io.StringIO()) as said:
+        assert cli.main([*command, *options, "--edgetpu", "--limit", "mean-probability-change=0.03"]) == 0
+    (out / "said.txt").write_text(said.getvalue())
     return out
 
 
@@ -77,6 +81,13 @@ def test_the_bundle_holds_a_gate_and_what_drift_is_measured_against(converted: P
     assert opened.info.reference is not None
     assert sum(opened.info.reference.distance.counts) == 24
     assert opened.parity["validation_refused"] <= 2
+
+
+def test_the_bundle_is_checked_for_the_edge_tpu(converted: Path) -> None:
+    said = (converted / "said.txt").read_text()
+
+    assert "All 21 operators are in the Edge TPU compiler's list." in said
+    assert "both fit the chip's 8 MiB" in said
 
 
 def test_the_gate_can_be_fitted_anew(

@@ -1,0 +1,7 @@
+"""``python -m convert.edgetpu``."""
+
+import sys
+
+from convert.edgetpu.cli import main
+
+sys.exit(main())
