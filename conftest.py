@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.model import bundle
+from edge_runtime.model import installed
 
 _BENCHMARKS = Path(__file__).parent / "benchmarks"
 
@@ -30,4 +30,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def default_bundle() -> Path:
     """The model bundle that comes with the program."""
-    return bundle.default_path()
+    return installed.path()
+
+
+@pytest.fixture(scope="session", params=installed.names())
+def installed_bundle(request: pytest.FixtureRequest) -> Path:
+    """Each of the bundles that come with the program."""
+    return installed.path(request.param)

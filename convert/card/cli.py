@@ -13,7 +13,7 @@ from convert.card import card, gallery, measure, provenance, render
 from convert.card.provenance import Training
 from edge_runtime.errors import EdgePneumoError, UsageError
 from edge_runtime.finding import NOTICE
-from edge_runtime.model import bundle
+from edge_runtime.model import bundle, installed
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.options import add_model_arguments, open_classifier
 
@@ -33,7 +33,7 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit status: 0 when the card is written, 2 when something cannot be used.
     """
     arguments = _parser().parse_args(args)
-    arguments.card = arguments.card or _card_of(arguments.bundle)
+    arguments.card = arguments.card or card_of(arguments.bundle)
     try:
         return _run(arguments)
     except EdgePneumoError as error:
@@ -44,7 +44,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    opened = bundle.read(arguments.bundle or bundle.default_path())
+    opened = bundle.read(installed.find(arguments.bundle))
     known = card.read(arguments.card)
     page = arguments.card.with_suffix(".md")
     seeds = card.read_seeds(arguments.seeds)
@@ -80,9 +80,13 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _card_of(model: Path | None) -> Path:
-    """Where a card goes: another bundle's never over the shipped one's."""
-    return _ROOT / "docs" / "model-card.json" if model is None else model.with_name(f"{model.stem}.model-card.json")
+def card_of(model: Path | None) -> Path:
+    """Where a card goes: that of an installed bundle into the documentation, another's beside it."""
+    if model is None or str(model) == installed.DEFAULT:
+        return _ROOT / "docs" / "model-card.json"
+    if installed.is_name(model):
+        return _ROOT / "docs" / f"model-card-{model}.json"
+    return model.with_name(f"{model.stem}.model-card.json")
 
 
 def _known(known: card.Card | None, opened: Bundle, path: Path) -> card.Card:

@@ -28,7 +28,7 @@ class Gate:
 
 def to_bytes(gate: Gate) -> bytes:
     """The member; the same numbers give the same bytes."""
-    arrays = {"limits": np.stack([as_array(gate.limits.least), as_array(gate.limits.most)])}
+    arrays: dict[str, NDArray[Any]] = {"limits": np.stack([as_array(gate.limits.least), as_array(gate.limits.most)])}
     for part in ("atlas", "features"):
         numbers = getattr(gate, part)
         for field in fields(numbers):
@@ -75,7 +75,7 @@ def in_eight_bits(values: NDArray[Any]) -> NDArray[np.float32]:
 def _steps(values: NDArray[Any]) -> NDArray[np.float32]:
     # Powers of two, so that what was rounded once is stored as it is.
     largest = np.abs(values).max(axis=1, keepdims=True).astype(np.float64)
-    return np.exp2(np.ceil(np.log2(np.maximum(largest, 1e-30) / 127))).astype(np.float32)
+    return np.asarray(np.exp2(np.ceil(np.log2(np.maximum(largest, 1e-30) / 127))), np.float32)
 
 
 def _integers(values: NDArray[Any], steps: NDArray[np.float32]) -> NDArray[np.int8]:

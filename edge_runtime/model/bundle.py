@@ -13,7 +13,6 @@ Every TFLite tool opens it (the convention TFLite uses for associated files), ev
 import hashlib
 import io
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BundleError
 from edge_runtime.gate import store as gate_store
 from edge_runtime.gate.store import Gate
+from edge_runtime.model import installed
 
 SCHEMA: Final = "edge-pneumo/bundle/2"
 Labels = tuple[Literal["normal"], Literal["bacterial"], Literal["viral"]]
@@ -194,11 +194,6 @@ class Bundle:
     gate: Gate = field(repr=False)
 
 
-def default_path(name: str = "full") -> Path:
-    """Where the bundle of that name lies that came with the program."""
-    return Path(__file__).parents[1] / "bundles" / f"{name}.tflite"
-
-
 def read(path: Path) -> Bundle:
     """Read a bundle and compare its checksums.
 
@@ -208,7 +203,7 @@ def read(path: Path) -> Bundle:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        next_step = _REINSTALL if path.parent == default_path().parent else _NEXT_STEP
+        next_step = _REINSTALL if path.parent == installed.FOLDER else _NEXT_STEP
         raise BundleError(f"there is no model bundle at {path}; {next_step}") from None
     except OSError as error:
         raise BundleError(
@@ -220,7 +215,8 @@ def read(path: Path) -> Bundle:
         members = _unzip(data)
         info = _decode_info(members["bundle.json"], path)
         tflite = data[: info.tflite_bytes]
-        if hashlib.sha256(tflite).hexdigest() != info.tflite_sha256:
+        digest = hashlib.sha256(tflite)
+        if digest.hexdigest() != info.tflite_sha256:
             raise BundleError(f"{path} is damaged: the model's checksum is not the recorded one; {_GET_AGAIN}")
         with np.load(io.BytesIO(members["golden.npz"]), allow_pickle=False) as arrays:
             golden = Golden(arrays["pixels"], arrays["scores"], arrays["maps"], arrays["features"])
@@ -238,10 +234,11 @@ def read(path: Path) -> Bundle:
         raise BundleError(f"{path} is damaged: the archive in it cannot be read; {_GET_AGAIN}") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise BundleError(f"{path} is damaged ({error}); {_GET_AGAIN}") from error
+    digest.update(memoryview(data)[info.tflite_bytes :])
     return Bundle(
         path=path,
         info=info,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=digest.hexdigest(),
         tflite=tflite,
         golden=golden,
         parity=parity,
@@ -301,6 +298,8 @@ def write(
         "parity.json": _json(dict(parity)),
         "calibration.json": _json(dict(calibration)),
     }
+    import tempfile  # a device never writes a bundle
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     part = Path(name)
     try:

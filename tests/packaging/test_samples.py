@@ -72,8 +72,8 @@ def test_the_fit_finds_what_differs_within_a_class() -> None:
     assert abs(differences.mean()) > 2 * np.std(cv2.blur(differences, (15, 15)))
 
 
-def test_bundled_model_answers_the_samples_as_their_class(default_bundle: Path) -> None:
-    opened = bundle.read(default_bundle)
+def test_bundled_models_answer_the_samples_as_their_class(installed_bundle: Path) -> None:
+    opened = bundle.read(installed_bundle)
 
     findings = list(classify(SAMPLES, Classifier(opened, open_engine(opened)), SYSTEM_CLOCK))
 

@@ -1,7 +1,8 @@
-"""Does the shipped int8 model, as a device runs it, decide as the float model it was made from?
+"""Do the shipped int8 models, as a device runs them, decide as the float models they were made from?
 
-``full-float16.tflite`` beside this file is that float model, its weights stored as float16. Both are run here, on the
-official test split where EDGE_PNEUMO_DATA names the published data set, and on synthetic radiographs everywhere.
+``full-float16.tflite`` and the like beside this file are those float models, their weights stored as float16. They are
+run here, on the official test split where EDGE_PNEUMO_DATA names the published data set, and on synthetic radiographs
+everywhere.
 """
 
 import os
@@ -24,7 +25,8 @@ from edge_runtime.radiograph.decode import decode
 from edge_runtime.radiograph.prepare import prepare
 from tools import synthetic
 
-REFERENCE = Path(__file__).with_name("full-float16.tflite")
+# Right of 624 and AUC that each bundle must reach: a little less than it was measured to have.
+PROMISED = {"full": (590, 0.985)}
 
 pytestmark = pytest.mark.timeout(1500)  # 624 times a VGG-16 in float32, on a small machine
 
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.timeout(1500)  # 624 times a VGG-16 in float32, on a sm
 class Comparison:
     """Probabilities of pneumonia from both models, and the truth, each of shape ``(n,)``."""
 
+    name: str
     threshold: float
     float_: NDArray[np.float64]
     int8: NDArray[np.float64]
@@ -54,31 +57,32 @@ class Comparison:
         assert found is not None
         return found.value
 
-    def report(self, name: str) -> str:
+    def report(self, images: str) -> str:
         n, p, q = len(self.pneumonia), self.float_, self.int8
         return (
-            f"\nparity on {name}: {self.flips} of {n} labels flip; right {self.right(p)} float, {self.right(q)} int8; "
+            f"\nparity of {self.name} on {images}: {self.flips} of {n} labels flip; "
+            f"right {self.right(p)} float, {self.right(q)} int8; "
             f"AUC {self.auc(p):.4f} float, {self.auc(q):.4f} int8; "
             f"worst change of probability {self.largest_change:.3f}, mean {np.abs(p - q).mean():.4f}"
         )
 
 
 @pytest.fixture(scope="module")
-def official(chest_xray: Path, default_bundle: Path) -> Comparison:
+def official(chest_xray: Path, installed_bundle: Path) -> Comparison:
     files = [
         (file, folder == "PNEUMONIA")
         for folder in ("NORMAL", "PNEUMONIA")
         for file in sorted((chest_xray / "test" / folder).iterdir())
     ]
     pixels = np.concatenate([prepare(decode(file.read_bytes())) for file, _ in files])
-    return _compare(bundle.read(default_bundle), pixels, np.array([is_ill for _, is_ill in files]))
+    return _compare(bundle.read(installed_bundle), pixels, np.array([is_ill for _, is_ill in files]))
 
 
 @pytest.fixture(scope="module")
-def drawn(default_bundle: Path) -> Comparison:
+def drawn(installed_bundle: Path) -> Comparison:
     models, seeds = synthetic.load(), range(101, 125)
     pixels = np.concatenate([prepare(synthetic.draw(models[name], s)) for name in synthetic.CLASSES for s in seeds])
-    return _compare(bundle.read(default_bundle), pixels, np.repeat([False, True], len(seeds)))
+    return _compare(bundle.read(installed_bundle), pixels, np.repeat([False, True], len(seeds)))
 
 
 def test_int8_decides_as_float_on_the_test_split(official: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,13 +90,14 @@ def test_int8_decides_as_float_on_the_test_split(official: Comparison, capsys: p
         print(official.report("the official test split"))
 
     assert len(official.pneumonia) == 624
-    assert official.flips <= 5
-    assert abs(official.auc(official.float_) - official.auc(official.int8)) <= 0.002
+    assert official.flips <= 2
+    assert abs(official.auc(official.float_) - official.auc(official.int8)) <= 0.001
 
 
 def test_int8_is_as_good_as_promised_on_the_test_split(official: Comparison) -> None:
-    assert official.right(official.int8) >= 580
-    assert official.auc(official.int8) >= 0.975
+    right, auc = PROMISED[official.name]
+    assert official.right(official.int8) >= right
+    assert official.auc(official.int8) >= auc
 
 
 def test_int8_decides_as_float_on_synthetic_radiographs(drawn: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +111,8 @@ def test_int8_decides_as_float_on_synthetic_radiographs(drawn: Comparison, capsy
 
 
 def _compare(opened: Bundle, pixels: NDArray[np.uint8], pneumonia: NDArray[np.bool_]) -> Comparison:
-    reference, temperature = REFERENCE.read_bytes(), opened.info.temperature
+    reference = Path(__file__).with_name(f"{opened.info.name}-float16.tflite").read_bytes()
+    temperature = opened.info.temperature
 
     def in_float(part: NDArray[np.uint8]) -> NDArray[np.float64]:
         return np.asarray(softmax(run(reference, part, threads=1).logits / temperature)[:, 1:].sum(axis=1))
@@ -116,7 +122,7 @@ def _compare(opened: Bundle, pixels: NDArray[np.uint8], pneumonia: NDArray[np.bo
         return np.array([classifier.classify(image[np.newaxis]).probability for image in part])
 
     threshold = opened.info.operating_points[opened.info.default_operating_point].threshold
-    return Comparison(threshold, _in_parts(in_float, pixels), _in_parts(in_int8, pixels), pneumonia)
+    return Comparison(opened.info.name, threshold, _in_parts(in_float, pixels), _in_parts(in_int8, pixels), pneumonia)
 
 
 def _in_parts(

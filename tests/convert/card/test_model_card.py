@@ -1,4 +1,4 @@
-"""The model card in ``docs/``: it says what its figures say, and they are the shipped bundle's."""
+"""The model cards in ``docs/``: they say what their figures say, and those are the shipped bundles'."""
 
 from pathlib import Path
 
@@ -9,26 +9,30 @@ from convert.card.card import Card
 from edge_runtime.model import bundle
 from tests.packaging.places import ROOT
 
-FIGURES = ROOT / "docs" / "model-card.json"
+
+@pytest.fixture(scope="module")
+def figures(installed_bundle: Path) -> Path:
+    return cli.card_of(Path(installed_bundle.stem))
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Card:
-    found = card.read(FIGURES)
-    if found is None:
-        pytest.skip("docs/model-card.json is not written yet; make card writes it, with EDGE_PNEUMO_DATA set")
+def shipped(figures: Path) -> Card:
+    found = card.read(figures)
+    assert found is not None, f"{figures} is missing: make card writes it, with EDGE_PNEUMO_DATA set"
     return found
 
 
-def test_the_page_is_what_its_figures_give(shipped: Card) -> None:
+def test_the_page_is_what_its_figures_give(shipped: Card, figures: Path) -> None:
     page = render.page(shipped, card.read_seeds(ROOT / "train" / "seeds.json"))
 
-    assert page == FIGURES.with_suffix(".md").read_bytes(), "run make card"
-    assert card.encode(shipped) == FIGURES.read_bytes(), "run make card"
+    assert page == figures.with_suffix(".md").read_bytes(), "run make card"
+    assert card.encode(shipped) == figures.read_bytes(), "run make card"
 
 
-def test_its_figures_are_the_shipped_bundles(shipped: Card, default_bundle: Path) -> None:
-    assert shipped.model.sha256 == bundle.read(default_bundle).sha256, "measure it: make card with EDGE_PNEUMO_DATA set"
+def test_its_figures_are_the_shipped_bundles(shipped: Card, installed_bundle: Path) -> None:
+    assert shipped.model.sha256 == bundle.read(installed_bundle).sha256, (
+        "measure it: make card with EDGE_PNEUMO_DATA set"
+    )
     assert sum(shipped.test.images.values()) == 624
 
 

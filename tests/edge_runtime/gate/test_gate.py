@@ -21,8 +21,8 @@ Picture = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
-def numbers(default_bundle: Path) -> gate.Gate:
-    return bundle.read(default_bundle).gate
+def numbers(installed_bundle: Path) -> gate.Gate:
+    return bundle.read(installed_bundle).gate
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,8 @@ def test_what_is_no_radiograph_is_refused(numbers: gate.Gate, picture: Picture) 
 
 
 @pytest.fixture(scope="module")
-def classifier(default_bundle: Path) -> Classifier:
-    opened = bundle.read(default_bundle)
+def classifier(installed_bundle: Path) -> Classifier:
+    opened = bundle.read(installed_bundle)
     return Classifier(opened, open_engine(opened))
 
 

@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edge_runtime.errors import BundleError
-from edge_runtime.model import bundle
+from edge_runtime.model import bundle, installed
 from edge_runtime.model.bundle import BundleInfo, Golden, Histogram, OperatingPoint, Reference
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.gates import wide_open
@@ -156,7 +156,7 @@ def test_a_missing_bundle_is_said_so(tmp_path: Path) -> None:
 
 def test_a_missing_installed_bundle_is_no_reason_to_convert() -> None:
     with pytest.raises(BundleError, match="install edge-pneumo again"):
-        bundle.read(bundle.default_path("no-such-model"))
+        bundle.read(installed.path("no-such-model"))
 
 
 def test_a_folder_is_no_bundle(tmp_path: Path) -> None:
