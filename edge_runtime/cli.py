@@ -1,6 +1,7 @@
 """The command ``edge-pneumo``: one subcommand a module, loaded when it is called."""
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -15,8 +16,22 @@ _COMMANDS = {
     "watch": "answer for what is in a folder and for what arrives there",
     "status": "say what a watcher has answered, and whether the radiographs still look like those it knows",
     "verify": "check that this machine computes what the model's converter computed",
+    "bench": "measure which engine and how many threads are the fastest here",
 }
 _WRONG_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+
+
+def program() -> int:
+    """``main`` as a process of its own, without looking for garbage where there is none.
+
+    Loading modules makes none, and at the end the system takes all there is. With one radiograph to answer for it saves
+    a tenth of the time.
+    """
+    gc.disable()
+    try:
+        return main()
+    finally:
+        gc.freeze()
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -28,8 +43,11 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: what the subcommand says, 2 for wrong usage.
     """
+    # Before numpy is loaded: its few small products need no threads of their own, which take start-up time and memory.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if args is None else args)
     arguments = _parser(words).parse_args(words)
+    gc.enable()
     try:
         status: int = _module(arguments.command).run(arguments)
         sys.stdout.flush()

@@ -7,19 +7,22 @@ all of them. A new section is a new struct and a field of ``Settings``.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from edge_runtime.errors import UsageError
+from edge_runtime.model import installed
 
 DEFAULT_FILE: Final = Path("/etc/edge-pneumo/config.toml")
-Name = Literal["operating_point", "bundle", "threads"]
+EngineChoice = Literal["litert", "openvino", "auto"]
+Name = Literal["operating_point", "bundle", "engine", "threads"]
 # The environment variable of each setting that has one.
 VARIABLES: Final[Mapping[Name, str]] = {
     "operating_point": "EDGE_PNEUMO_OPERATING_POINT",
     "bundle": "EDGE_PNEUMO_BUNDLE",
+    "engine": "EDGE_PNEUMO_ENGINE",
     "threads": "EDGE_PNEUMO_THREADS",
 }
 
@@ -29,12 +32,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         operating_point: Name of a decision threshold in the bundle.
-        bundle: The model's file; in a settings file, relative to that file's folder.
+        bundle: The name of an installed model, or a model's file; in a settings file, relative to that file's folder.
+        engine: What runs the model; ``auto`` for the one that is likely the fastest here.
         threads: For inference.
     """
 
     operating_point: Annotated[str, Meta(min_length=1)] | None = None
     bundle: Path | None = None
+    engine: EngineChoice | None = None
     threads: Annotated[int, Meta(ge=1)] | None = None
 
 
@@ -100,7 +105,7 @@ def read_file(path: Path) -> Settings:
     except (msgspec.DecodeError, ValueError) as error:
         raise UsageError(f"the settings file {path} is no TOML ({error}); correct it") from error
     settings = _decode(record, str(path))
-    if settings.bundle is None:
+    if settings.bundle is None or installed.is_name(settings.bundle):
         return settings
     return msgspec.structs.replace(settings, bundle=path.parent / settings.bundle)
 
@@ -117,6 +122,8 @@ def _decode(record: Mapping[str, Any], origin: str, *, strict: bool = True) -> S
     except msgspec.ValidationError as error:
         # "Expected `int` >= 1 - at `$.threads`"
         expected, _, place = str(error).rpartition(" - at `$.")
+        if place == "engine`":  # msgspec does not say which there are
+            expected = f"expected one of {', '.join(get_args(EngineChoice))}"
         expected = expected.lower().replace(" | null", "").replace("`", "")
         raise UsageError(f"{origin} has a wrong value for {place.rstrip('`')} ({expected}); correct it") from error
 

@@ -2,13 +2,15 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 from edge_runtime import config
 from edge_runtime.errors import EdgePneumoError
-from edge_runtime.model import bundle
+from edge_runtime.model import bundle, installed
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 
@@ -22,15 +24,25 @@ def positive_integer(text: str) -> int:
 
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--bundle`` and ``--config``."""
-    parser.add_argument("--bundle", type=Path, metavar="FILE", help="model bundle (default: the installed one)")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="NAME|FILE",
+        help=f"the model: {', '.join(installed.names())} or a bundle's file (default: {installed.DEFAULT})",
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_FILE}, if it exists)"
     )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--bundle``, ``--config`` and ``--threads``."""
+    """Add ``--bundle``, ``--config``, ``--engine`` and ``--threads``."""
     add_bundle_arguments(parser)
+    parser.add_argument(
+        "--engine",
+        choices=get_args(config.EngineChoice),
+        help="what runs the model; auto: openvino where it is installed and computes the same (default: litert)",
+    )
     parser.add_argument(
         "--threads", type=positive_integer, metavar="N", help="threads for inference (default: one a CPU, at most 4)"
     )
@@ -64,19 +76,22 @@ def open_classifier(
     environment: Mapping[str, str] = os.environ,
     *,
     default_file: Path = config.DEFAULT_FILE,
+    proven: bool = True,
 ) -> Classifier:
     """Open the bundle and the engine that the arguments, else the environment, else the settings file name.
 
-    A subcommand without ``--operating-point`` gets the bundle's default, whatever is set.
+    A subcommand without ``--operating-point`` gets the bundle's default, whatever is set. ``proven`` is said to
+    ``choice.choose_engine``.
 
     Raises:
         EdgePneumoError: A setting, the bundle or the engine cannot be used; the message says why and what to do.
     """
-    from edge_runtime.model.engines import open_engine
+    from edge_runtime.model.choice import choose_engine
 
     chosen = _configuration(arguments, environment, default_file)
     opened = _open_bundle(chosen)
-    engine = open_engine(opened, chosen.settings.threads)
+    with _blaming(chosen.origins.get("engine")):
+        engine = choose_engine(opened, chosen.settings.threads, chosen.settings.engine, warn=_warn, proven=proven)
     if not hasattr(arguments, "operating_point"):
         return Classifier(opened, engine)
     with _blaming(chosen.origins.get("operating_point")):
@@ -89,6 +104,7 @@ def _configuration(
     flags = config.Settings(
         operating_point=getattr(arguments, "operating_point", None),
         bundle=arguments.bundle,
+        engine=getattr(arguments, "engine", None),
         threads=getattr(arguments, "threads", None),
     )
     return config.resolve(flags, arguments.config, environment, default_file=default_file)
@@ -96,7 +112,11 @@ def _configuration(
 
 def _open_bundle(chosen: config.Configuration) -> Bundle:
     with _blaming(chosen.origins.get("bundle")):
-        return bundle.read(chosen.settings.bundle or bundle.default_path())
+        return bundle.read(installed.find(chosen.settings.bundle))
+
+
+def _warn(sentence: str) -> None:
+    print(f"warning: {sentence}", file=sys.stderr)
 
 
 @contextmanager

@@ -166,5 +166,10 @@ def verify_golden(engine: Engine, golden: Golden) -> GoldenReport:
     return GoldenReport(n=len(differences), identical=differences.count(0), largest_difference=max(differences))
 
 
+def is_reproduced(report: GoldenReport, engine: Engine) -> bool:
+    """Whether the outputs are the converter's, up to the engine's tolerance (none for LiteRT)."""
+    return report.largest_difference <= engine.tolerance
+
+
 def _largest_difference(found: NDArray[np.int8], expected: NDArray[np.int8]) -> int:
     return int(np.abs(found.astype(np.int16) - expected).max())

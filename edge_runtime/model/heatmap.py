@@ -1,5 +1,7 @@
 """The heat map: the radiograph with the evidence for pneumonia over it, and a legend that says what it is."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +19,30 @@ _LEGEND_WIDTH, _LEGEND_HEIGHT, _MARGIN = 560, 112, 16
 _LEAST_FULL_SCALE = 4.0
 _STRONGEST_OPACITY = 0.65
 
+# Rows blended at once: what that needs in floating point fits the processor's cache and no memory to speak of.
+_STRIP = 32
+
 _BACKGROUND, _TEXT, _FAINT = (24, 24, 24), (240, 240, 240), (170, 170, 170)
 
 
+@cache
 def _colours() -> NDArray[np.uint8]:
     # From purple over orange to yellow: perceptually even, told apart in every common colour blindness, and without
     # the map's black beginning, which would look like missing lung.
     steps = np.linspace(80, 240, 256).round().astype(np.uint8)
-    return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), np.uint8).reshape(256, 3)
+    return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), np.uint8).reshape(256, 1, 3)
 
 
-_COLOURS = _colours()
+# Level 1: a few percent larger than the default and several times faster. One filter for every row, where OpenCV lets
+# it be named (4.12), is as small as the best of five tried on each row, and takes half the time.
+_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
 
 
 def png(grey: NDArray[np.uint8], answer: Answer) -> bytes:
     """``render`` as the bytes of a PNG file."""
-    # Level 1: a few percent larger than the default and several times faster.
-    encoded, data = cv2.imencode(".png", render(grey, answer), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    encoded, data = cv2.imencode(".png", render(grey, answer), _PNG_OPTIONS)
     assert encoded
     return data.tobytes()
 
@@ -57,23 +66,25 @@ def render(grey: NDArray[np.uint8], answer: Answer) -> NDArray[np.uint8]:
     base = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     full_scale = max(float(answer.map.max()), _LEAST_FULL_SCALE)
     # Enlarged before it is cut at zero, so that the edge of the evidence is smooth and lies where it belongs.
-    evidence = np.clip(cv2.resize(answer.map, size, interpolation=cv2.INTER_CUBIC) / full_scale, 0.0, 1.0)
-    picture = _blend(np.asarray(base, np.uint8), evidence.astype(np.float32))
+    evidence = np.asarray(cv2.resize(answer.map, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
     columns = max(size[0], _LEGEND_WIDTH)
     canvas = np.full((size[1] + _LEGEND_HEIGHT, columns, 3), _BACKGROUND, np.uint8)
     left = (columns - size[0]) // 2
-    canvas[: size[1], left : left + size[0]] = picture
+    for top in range(0, size[1], _STRIP):
+        rows = slice(top, min(top + _STRIP, size[1]))
+        share = np.clip(evidence[rows] / np.float32(full_scale), np.float32(0.0), np.float32(1.0))
+        canvas[rows, left : left + size[0]] = _blend(np.asarray(base[rows], np.uint8), share)
     _draw_legend(canvas[size[1] :], answer, full_scale)
     return canvas
 
 
 def _blend(base: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:
-    colour = _COLOURS[(evidence * 255.0).astype(np.uint8)]
+    grey = cv2.cvtColor(base, cv2.COLOR_GRAY2BGR)
     # The square root lets weak evidence be seen at all; its colour still says that it is weak.
-    opacity = (_STRONGEST_OPACITY * np.sqrt(evidence))[..., np.newaxis]
-    grey = base[..., np.newaxis].astype(np.float32)
-    return np.asarray(np.rint(grey + opacity * (colour - grey)), np.uint8)
+    opacity = np.float32(_STRONGEST_OPACITY) * np.sqrt(evidence)
+    colour = cv2.applyColorMap((evidence * np.float32(255.0)).astype(np.uint8), _colours())
+    return np.asarray(cv2.blendLinear(colour, grey, opacity, np.float32(1.0) - opacity), np.uint8)
 
 
 def _draw_legend(strip: NDArray[np.uint8], answer: Answer, full_scale: float) -> None:

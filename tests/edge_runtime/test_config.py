@@ -1,4 +1,5 @@
 import argparse
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from edge_runtime import config
 from edge_runtime.cli import main
 from edge_runtime.config import Settings, resolve
-from edge_runtime.errors import BundleError, UsageError
+from edge_runtime.errors import BundleError, EngineError, UsageError
+from edge_runtime.model.classifier import is_reproduced, verify_golden
 from edge_runtime.options import (
     add_bundle_arguments,
     add_model_arguments,
@@ -80,6 +82,10 @@ def test_a_bundle_in_a_file_lies_beside_the_file_and_one_in_a_variable_where_the
     assert resolve(Settings(), file, {"EDGE_PNEUMO_BUNDLE": "b.tflite"}).settings.bundle == Path("b.tflite")
 
 
+def test_an_installed_bundle_is_named_by_its_name(write: Write) -> None:
+    assert resolve(Settings(), write('bundle = "full"'), {}).settings.bundle == Path("full")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -90,7 +96,11 @@ def test_a_bundle_in_a_file_lies_beside_the_file_and_one_in_a_variable_where_the
         ("bundle = 3", "has a wrong value for bundle (expected a path); correct it"),
         (
             'operating-point = "screening"',
-            "has a setting 'operating-point', which there is not; there are bundle, operating_point, threads",
+            "has a setting 'operating-point', which there is not; there are bundle, engine, operating_point, threads",
+        ),
+        (
+            'engine = "tpu"',
+            "has a wrong value for engine (expected one of litert, openvino, auto); correct it",
         ),
         ("threads = ", "is no TOML"),
         (b'bundle = "\xff"', "is no TOML"),
@@ -142,6 +152,23 @@ def test_the_classifier_is_the_one_that_is_set(tiny_bundle: Path, write: Write) 
     assert (by_file.bundle.path, by_file.operating_point, by_file.threshold) == (tiny_bundle, "screening", 0.1)
     assert by_file.engine.name.endswith("1 thread")
     assert by_flag.operating_point == "balanced"
+
+
+def test_an_engine_that_is_not_there_is_blamed_on_who_named_it(tiny_bundle: Path, write: Write) -> None:
+    if importlib.util.find_spec("openvino") is not None:
+        pytest.skip("openvino is installed")
+    file = write('engine = "openvino"')
+
+    with pytest.raises(EngineError, match=rf"openvino is not installed; .* \(it is named by {file}\)$"):
+        open_classifier(arguments("--bundle", tiny_bundle, "--config", file), {})
+    by_flag = open_classifier(arguments("--bundle", tiny_bundle, "--config", file, "--engine", "litert"), {})
+    assert by_flag.engine.name.startswith("ai-edge-litert ")
+
+
+def test_auto_finds_an_engine_that_reproduces_the_golden_vectors(tiny_bundle: Path) -> None:
+    chosen = open_classifier(arguments("--bundle", tiny_bundle, "--engine", "auto"), {}, default_file=NOWHERE)
+
+    assert is_reproduced(verify_golden(chosen.engine, chosen.bundle.golden), chosen.engine)
 
 
 def test_a_command_that_decides_nothing_is_not_stopped_by_an_operating_point(tiny_bundle: Path) -> None:

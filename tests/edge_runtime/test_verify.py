@@ -9,8 +9,8 @@ from edge_runtime.cli import main
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.model import bundle
 from edge_runtime.model.bundle import Golden
-from edge_runtime.model.classifier import verify_golden
-from edge_runtime.verify import inference_milliseconds, is_reproduced
+from edge_runtime.model.classifier import is_reproduced, verify_golden
+from edge_runtime.verify import inference_milliseconds
 from tests.engines import ScriptedEngine, bundle_without_model
 
 

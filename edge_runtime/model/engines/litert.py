@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.distribution import version
 from edge_runtime.errors import BundleError, EngineError
 from edge_runtime.model.bundle import Bundle, BundleInfo
 from edge_runtime.model.engines.interface import Quantization, RawOutputs, tell_apart
