@@ -1,9 +1,9 @@
 """From a file's bytes to its finding: decode, screen, prepare, infer, each timed, each refusal a reason in words."""
 
 import hashlib
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,18 +16,23 @@ from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
 from edge_runtime.radiograph.decode import decode
 from edge_runtime.radiograph.prepare import prepare
+from edge_runtime.radiograph.reduce import Sides
 
 _DECIMALS, _DISTANCE_DECIMALS = 6, 4
 
+# A JPEG that is much larger than the model's input is reduced while it is decoded, as long as each side keeps twice the
+# input's pixels (docs/speed.md, "Prepare", has what that does to answers), and the long one what a heat map shows.
+_REDUCED_OVER_INPUT = 2
+_REDUCED_LONG_SIDE = 1024
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+
+class Answered(msgspec.Struct, frozen=True, eq=False):
     """A finding, and what a heat map is drawn from.
 
     Attributes:
         finding: Classified or rejected.
-        grey: The decoded radiograph as the model saw it, a negative made positive; ``uint8`` of shape ``(height,
-            width)``; ``None`` where it could not be decoded.
+        grey: The decoded radiograph as the model saw it, a negative made positive, a large JPEG reduced; ``uint8`` of
+            shape ``(height, width)``; ``None`` where it could not be decoded.
         answer: What the model said; ``None`` for a rejected file.
     """
 
@@ -36,8 +41,7 @@ class Answered:
     answer: Answer | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, eq=False):
     """A file that has been decoded, screened and prepared, or refused: all that needs no model, so it is done ahead.
 
     Attributes:
@@ -60,7 +64,7 @@ class Opened:
     received: datetime
     milliseconds: dict[str, float]
     distance: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def open_radiograph(
@@ -93,7 +97,7 @@ def open_radiograph(
         if isinstance(data, OSError):
             raise ImageError(f"cannot be read: {(data.strerror or str(data)).lower()}")
         start = clock.seconds()
-        grey = decode(data)
+        grey = decode(data, least=least_sides(bundle))
         stages["decode"] = clock.milliseconds_since(start)
         start = clock.seconds()
         pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
@@ -166,6 +170,12 @@ def answer(
         source, data, classifier.bundle, clock=clock, received=received, read_milliseconds=read_milliseconds
     )
     return conclude(opened, classifier, clock=clock)
+
+
+def least_sides(bundle: Bundle) -> Sides:
+    """What a reduced radiograph must keep."""
+    input_ = bundle.info.input
+    return Sides(_REDUCED_OVER_INPUT * max(input_.height, input_.width), _REDUCED_LONG_SIDE)
 
 
 def _rounded_distance(distance: float) -> float:

@@ -30,6 +30,7 @@ from edge_runtime.finding import Finding
 
 SCHEMA_VERSION = 2
 DAYS_KEPT: Final = 400
+_CACHE_KIB = 256
 
 Quantity = Literal["probability", "distance"]
 EDGES: Final[dict[Quantity, tuple[float, ...]]] = {
@@ -65,7 +66,6 @@ CREATE TABLE answers (
     confidence  TEXT
 );
 CREATE INDEX answers_by_name ON answers (name, sha256);
-CREATE INDEX answers_by_sha256 ON answers (sha256);
 CREATE TABLE seen (
     name        BLOB PRIMARY KEY,
     size        INTEGER NOT NULL,
@@ -99,18 +99,25 @@ class Entry:
 class Journal:
     """An open journal. Its methods may be called from any thread; each is one transaction.
 
+    What is asked does not wait for what is being written: it is asked through a second connection, which sees what has
+    been committed.
+
     Raises:
         UsageError: The file cannot be opened, is damaged, no journal, or of a newer version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         try:
             # Autocommit: transactions are begun by hand, around what belongs together.
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
+                self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                for connection in (self._database, self._reader):
+                    # Else each fills 2 MB over time with what the system keeps in memory anyway.
+                    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             except BaseException:
                 self._database.close()
                 raise
@@ -137,6 +144,9 @@ class Journal:
                 f"the journal {self.path} is of version {version}, this program knows {SCHEMA_VERSION}; "
                 "update edge-pneumo"
             )
+        # Earlier programs kept one more index, and none ever asked it; hashes lie anywhere in an index, so that every
+        # answer touched another page of it.
+        self._database.execute("DROP INDEX IF EXISTS answers_by_sha256")
 
     def _extend(self) -> None:
         """Bring a journal of version 1 up to date, completely or not at all; nothing in it is lost."""
@@ -149,7 +159,8 @@ class Journal:
                 self._count(finished, model, {"probability": probability})
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._database.close()
 
     def knows(self, name: bytes, state: FileState) -> bool:
@@ -233,8 +244,8 @@ class Journal:
             )
 
     def _row(self, query: str, *parameters: object) -> tuple[Any, ...] | None:
-        with self._lock:
-            row: tuple[Any, ...] | None = self._database.execute(query, parameters).fetchone()
+        with self._reading:
+            row: tuple[Any, ...] | None = self._reader.execute(query, parameters).fetchone()
             return row
 
 

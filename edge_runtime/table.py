@@ -1,21 +1,23 @@
-"""Findings for people: a table, and a progress bar while it fills. The one place that needs rich."""
+"""Findings for people: a table, and a progress bar while it fills.
 
+The table is made by hand: loading rich would take as long as answering for a radiograph, so only the progress bar,
+which a person at a terminal sees for several files, is rich's.
+"""
+
+import os
 import sys
-from collections.abc import Iterable
-
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from edge_runtime.finding import NOTICE, Finding
 from edge_runtime.model.classifier import Classifier
 
-_STYLES = {"PNEUMONIA": "bold yellow", "NORMAL": "green", None: "red"}
+_COLOURS = {"PNEUMONIA": "1;33", "NORMAL": "32", None: "31"}
+_BOLD = "1"
+_HEADINGS = ("file", "answer", "pneumonia", "bacterial", "viral", "ms")
+_TEXTS = 2  # columns of text; those behind them hold numbers
+_GAP = "  "
 _MANY = 2
-# Not a terminal: a program or a file reads the table, and a line must not be broken.
-_ENDLESS = 100_000
 
 
 def print_table(findings: Iterable[Finding], expected: int, classifier: Classifier) -> int:
@@ -31,63 +33,106 @@ def print_table(findings: Iterable[Finding], expected: int, classifier: Classifi
     """
     seen: list[Finding] = []
     try:
-        with _progress(shown=expected >= _MANY and sys.stderr.isatty()) as progress:
-            for finding in progress.track(findings, total=expected, description="classifying"):
-                seen.append(finding)
+        seen.extend(_shown(findings, expected) if expected >= _MANY and sys.stderr.isatty() else findings)
     finally:
-        console = Console(width=None if sys.stdout.isatty() else _ENDLESS, highlight=False)
-        if seen:
-            console.print(_table(seen))
         rejected = sum(finding.status == "rejected" for finding in seen)
-        console.print(_summary(seen, rejected), markup=False)
-        band = classifier.uncertain
-        doubt = "" if band is None else f", uncertain from {band.low:g} to {band.high:g}"
-        console.print(
-            f"model {classifier.bundle.info.name}, operating point {classifier.operating_point} "
-            f"(PNEUMONIA from {classifier.threshold:g}{doubt}), {classifier.engine.name}",
-            markup=False,
-        )
-        console.print(NOTICE, style="bold", markup=False)
+        for line in _lines(seen, rejected, classifier, _paint if _in_colour() else _plain):
+            encoding = sys.stdout.encoding or "utf-8"
+            print(line.encode(encoding, "backslashreplace").decode(encoding))
     return rejected
 
 
-def _progress(*, shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not shown,
+def _shown(findings: Iterable[Finding], expected: int) -> Iterable[Finding]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(findings, total=expected, description="classifying")
+
+
+def _lines(
+    seen: Sequence[Finding], rejected: int, classifier: Classifier, paint: Callable[[str, str], str]
+) -> Iterator[str]:
+    if seen:
+        yield from _table(seen, paint)
+        yield ""
+    yield _summary(seen, rejected)
+    band = classifier.uncertain
+    doubt = "" if band is None else f", uncertain from {band.low:g} to {band.high:g}"
+    yield (
+        f"model {classifier.bundle.info.name}, operating point {classifier.operating_point} "
+        f"(PNEUMONIA from {classifier.threshold:g}{doubt}), {classifier.engine.name}"
     )
+    yield paint(NOTICE, _BOLD)
 
 
-def _table(findings: Iterable[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("answer", overflow="fold")
-    for heading in ("pneumonia", "bacterial", "viral", "ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for finding in findings:
-        table.add_row(*_row(finding))
-    return table
+def _table(seen: Sequence[Finding], paint: Callable[[str, str], str]) -> Iterator[str]:
+    rows = [_row(finding) for finding in seen]
+    widths = [max(map(_width, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    yield paint(_join(_HEADINGS, widths), _BOLD)
+    yield "-" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    for finding, row in zip(seen, rows, strict=True):
+        cells = _padded(row, widths)
+        cells[1] = paint(cells[1], _COLOURS[finding.label])
+        yield _GAP.join(cells).rstrip()
 
 
-def _row(finding: Finding) -> Iterable[Text]:
+def _join(row: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(_padded(row, widths)).rstrip()
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    blanks = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+    return [
+        cell + blank if column < _TEXTS else blank + cell
+        for column, (cell, blank) in enumerate(zip(row, blanks, strict=True))
+    ]
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
     words = [finding.label or f"rejected: {finding.reason}"]
     words += ["uncertain"] * (finding.confidence == "uncertain") + list(finding.notes)
     shares = [finding.probability, finding.types and finding.types.bacterial, finding.types and finding.types.viral]
-    yield Text(finding.source)
-    yield Text(", ".join(words), style=_STYLES[finding.label])
-    for share in shares:
-        yield Text("" if share is None else f"{share:.3f}")
-    yield Text(f"{finding.milliseconds['total']:.0f}")
+    numbers = ["" if share is None else f"{share:.3f}" for share in shares]
+    return (
+        _one_line(finding.source),
+        _one_line(", ".join(words)),
+        *numbers,
+        f"{finding.milliseconds['total']:.0f}",
+    )
 
 
-def _summary(findings: list[Finding], rejected: int) -> str:
+def _summary(findings: Sequence[Finding], rejected: int) -> str:
     labels = [finding.label for finding in findings]
     counts = ", ".join(f"{labels.count(label)} {label}" for label in ("PNEUMONIA", "NORMAL"))
     uncertain = sum(finding.confidence == "uncertain" for finding in findings)
     doubt = f"; {uncertain} uncertain" if uncertain else ""
     return f"{len(findings) - rejected} classified ({counts}{doubt}), {rejected} rejected"
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _paint(text: str, colour: str) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def _plain(text: str, _colour: str) -> str:
+    return text
+
+
+def _one_line(text: str) -> str:
+    # A file name may hold line ends and escape sequences.
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese characters take two, accents that are characters of their own none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )

@@ -1,46 +1,33 @@
 """``edge-pneumo watch``: a source yields work, the classifier answers, the journal remembers, the sinks tell.
 
-Two threads: one finds, reads and decodes ahead; the other, which calls ``watch``, owns the interpreter and all that is
-written. An answer's way, in the order that lets no crash lose or repeat one:
-
-1. the heat map, then the finding become visible, each completely or not at all, and are on the disk;
-2. the journal commits that the file is answered, and counts the answer in the histograms of ``edge-pneumo status``;
-3. the source forgets the file, the sinks are told.
-
-A crash between 1 and 2 leaves a finding the journal does not know. The file is then found again at the next start, and
-the finding is taken over.
+Three stages at work at the same time, each in its own thread, with little between them: ``ahead`` finds, reads and
+decodes; the thread that calls ``watch`` owns the interpreter; ``behind`` writes.
 """
 
 import argparse
 import os
-import queue
 import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
-from edge_runtime.answer import Opened, conclude, open_radiograph
+from edge_runtime.ahead import read_ahead
+from edge_runtime.allocator import share_one_heap
+from edge_runtime.answer import Opened, conclude
+from edge_runtime.behind import Outcome, WriteBehind
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
-from edge_runtime.errors import EdgePneumoError, EngineError, ImageError, UsageError
-from edge_runtime.finding import Finding
+from edge_runtime.errors import EdgePneumoError, EngineError, UsageError
 from edge_runtime.journal import Journal
-from edge_runtime.model.bundle import Bundle
-from edge_runtime.model.classifier import Classifier, verify_golden
+from edge_runtime.model.classifier import Classifier, is_reproduced, verify_golden
 from edge_runtime.options import add_model_arguments, add_operating_point_argument, open_classifier
 from edge_runtime.sinks import Sink
 from edge_runtime.sinks.files import JOURNAL, ResultsFolder
 from edge_runtime.sinks.terminal import Terminal
-from edge_runtime.sources import Source, Work
+from edge_runtime.sources import Work
 from edge_runtime.sources.folder import RESCAN_SECONDS, FolderSource
 from edge_runtime.sources.settle import DEFAULT_DELAY, Settling
-from edge_runtime.verify import is_reproduced
-
-# Radiographs decoded ahead: enough to hide the decoding, few enough that large ones do not fill the memory.
-_AHEAD = 2
-_TICK_SECONDS = 0.25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     folder: Path = arguments.folder
     results: Path = arguments.results or default_results(folder)
+    share_one_heap()
     with _stop_signals() as stop:
         check_folders(folder, results)
         classifier = open_classifier(arguments)
@@ -113,13 +101,13 @@ def watch(
     Args:
         folder: What to watch, with all below it; nothing in it is changed.
         results: Where findings and the journal go; made if it is missing.
-        classifier: Used in the calling thread alone.
+        classifier: Its engine is used in the calling thread alone.
         once: Return when the folder is drained.
         heatmaps: Whether to write them.
         settle: Seconds for which a file must lie unchanged.
         rescan: Seconds between two looks for what the events missed.
-        stop: Set from anywhere to return after the radiograph in hand; it is set when this returns.
-        sinks: Told each new answer.
+        stop: Set from anywhere to return once the answer that is being written has been; it is set when this returns.
+        sinks: Told each new answer, in the thread that writes.
         clock: What time it is.
         on_start: Called when both folders have been found usable.
         note: Takes one sentence for the person who runs this.
@@ -144,13 +132,15 @@ def watch(
             note=note,
         )
         try:
-            with closing(_read_ahead(source, classifier.bundle, clock, stop)) as ahead:
+            with (
+                closing(read_ahead(source, classifier.bundle, clock, stop)) as ahead,
+                WriteBehind(source, record, journal, sinks, stop) as behind,
+            ):
                 for work, opened in ahead:
-                    finding = _answer(work, opened, classifier, record, journal, clock)
-                    source.done(work)
-                    if finding is not None:
-                        for sink in sinks:
-                            sink.accept(finding)
+                    # What is being written of this name must be known before one can ask for it.
+                    behind.wait_for(work.key)
+                    behind.put(_answer(work, opened, classifier, record, journal, clock))
+                    del opened  # else the picture stays in memory until the next one has come
                     if stop.is_set():
                         break
         except (OSError, sqlite3.Error) as error:
@@ -158,6 +148,8 @@ def watch(
                 f"findings and journal cannot be kept in {results} ({_cause(error)}); mend that and start again: "
                 "what has been answered is safe, the rest follows"
             ) from error
+        finally:
+            stop.set()
 
 
 def check_folders(folder: Path, results: Path) -> None:
@@ -199,74 +191,13 @@ def _refuse_unproven(classifier: Classifier) -> None:
 
 def _answer(
     work: Work, opened: Opened, classifier: Classifier, record: ResultsFolder, journal: Journal, clock: Clock
-) -> Finding | None:
-    """Answer, write and remember; ``None`` where the journal knows an answer to this content."""
-    if opened.sha256 is not None:
-        entry = journal.find(work.key, opened.sha256)
-        if entry is not None:
-            journal.see_again(work.key, work.state, entry)
-            return None
+) -> Outcome:
+    """Answer, unless this content of the file has an answer already."""
+    entry = None if opened.sha256 is None else journal.find(work.key, opened.sha256)
+    if entry is not None:
+        return Outcome(work, entry)
     left_over = record.find(work.key, work.source, opened.sha256, lambda file: journal.holds(work.key, file))
-    if left_over is not None:
-        file, finding = left_over
-    else:
-        file, finding = record.write(work.key, conclude(opened, classifier, clock=clock))
-    journal.record(work.key, work.state, finding, file)
-    return finding
-
-
-def _read_ahead(
-    source: Source, bundle: Bundle, clock: Clock, stop: threading.Event
-) -> Generator[tuple[Work, Opened], None, None]:
-    """The source's work, read and decoded in a thread of its own; an error in that thread is raised here."""
-    ready: queue.Queue[tuple[Work, Opened] | BaseException | None] = queue.Queue(_AHEAD)
-    abandoned = threading.Event()
-
-    def put(item: tuple[Work, Opened] | BaseException | None) -> None:
-        while not abandoned.is_set():
-            try:
-                return ready.put(item, timeout=_TICK_SECONDS)
-            except queue.Full:
-                pass
-        return None
-
-    def produce() -> None:
-        try:
-            for work in source.work(stop):
-                start = clock.seconds()
-                data = source.read(work)
-                if data is not None:
-                    read = clock.milliseconds_since(start)
-                    put((work, _open(work, data, bundle, clock, read)))
-                if abandoned.is_set():
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    thread = threading.Thread(target=produce, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        abandoned.set()
-        stop.set()
-        thread.join()
-
-
-def _open(work: Work, data: bytes | OSError | ImageError, bundle: Bundle, clock: Clock, read: float) -> Opened:
-    open_ = partial(
-        open_radiograph, work.source, bundle=bundle, clock=clock, received=work.received, read_milliseconds=read
-    )
-    try:
-        return open_(data)
-    except Exception as error:
-        # A fault of ours or of the decoder's: one such file must not keep all the others from being answered.
-        reason = ImageError(f"the decoder failed on it ({type(error).__name__}: {error})")
-        return open_(reason)
+    return Outcome(work, left_over or conclude(opened, classifier, clock=clock))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The gate's two looks, before the network and after it, and its reasons in words."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +14,7 @@ NOT_LIKE_THE_LEARNED = "too unlike the chest radiographs the model learned from 
 CORRECTED = "inverted: black and white were exchanged before the answer"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Screened:
+class Screened(msgspec.Struct, frozen=True, eq=False):
     """What the look before the network found.
 
     Attributes:
@@ -43,12 +41,15 @@ def before(grey: NDArray[np.uint8], gate: Gate) -> Screened:
     distance, reason = statistics.judge(statistics.measure(pixels), gate.limits)
     if reason is not None:
         return Screened(grey, (), distance, reason)
-    views = atlas_.views(atlas_.layout(pixels))
+    layout = atlas_.layout(pixels)
+    as_it_is = float(atlas_.scaled(atlas_.place(layout.reshape(1, -1), gate.atlas), gate.atlas)[0])
+    if as_it_is <= 1.0:
+        return Screened(grey, (), max(distance, as_it_is), None)
+    # Only what is refused is looked at from all sides.
+    views = atlas_.views(layout)
     found = atlas_.place(np.stack(list(views.values())), gate.atlas)
     scaled = dict(zip(views, atlas_.scaled(found, gate.atlas).tolist(), strict=True))
     score = dict(zip(views, found.score.tolist(), strict=True))
-    if scaled[atlas_.AS_IT_IS] <= 1.0:
-        return Screened(grey, (), max(distance, scaled[atlas_.AS_IT_IS]), None)
     clear = [words for words in views if scaled[words] <= 1.0 and score[words] >= gate.atlas.clear]
     if clear == [atlas_.INVERTED] and score[atlas_.AS_IT_IS] < 0.0:
         positive = np.asarray(255 - grey, np.uint8)
@@ -56,7 +57,7 @@ def before(grey: NDArray[np.uint8], gate: Gate) -> Screened:
         return Screened(positive, (CORRECTED,), max(distance, scaled[atlas_.INVERTED]), reason)
     if len(clear) == 1 and clear[0] != atlas_.INVERTED:
         reason = f"{clear[0]}: turn it and try again"
-    return Screened(grey, (), max(distance, scaled[atlas_.AS_IT_IS]), reason or NOT_A_RADIOGRAPH)
+    return Screened(grey, (), max(distance, as_it_is), reason or NOT_A_RADIOGRAPH)
 
 
 def after(features: NDArray[np.floating], gate: Gate) -> float:

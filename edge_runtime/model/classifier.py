@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +14,7 @@ from edge_runtime.model.engines.interface import Engine
 NORMAL, BACTERIAL, VIRAL = range(3)  # the order of bundle.LABELS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, eq=False):
     """What the model says about one radiograph.
 
     Attributes:

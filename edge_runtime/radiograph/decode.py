@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
+from edge_runtime.radiograph.reduce import Sides, factor
 
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
@@ -15,8 +16,15 @@ _PNG_END = b"IEND\xae\x42\x60\x82"
 # taken from the extremes.
 _WINDOW_PERCENTILES = (0.1, 99.9)
 
+_FULL_SIZE = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
-def decode(data: bytes) -> NDArray[np.uint8]:
+
+def decode(data: bytes, *, least: Sides | None = None) -> NDArray[np.uint8]:
     """Decode a JPEG or PNG file of 8 or 16 bits, grey or colour, to grey pixels.
 
     Colour becomes luminance, alpha is ignored, an EXIF orientation is applied. 16-bit samples are mapped linearly from
@@ -24,6 +32,8 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 
     Args:
         data: The whole file.
+        least: A JPEG may be reduced to a half, a quarter or an eighth as long as its sides keep so many pixels;
+            ``None`` for its own size. A PNG is never reduced.
 
     Returns:
         ``uint8`` array of shape ``(height, width)``, 0 black to 255 white.
@@ -32,8 +42,9 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         ImageError: The file is empty, neither JPEG nor PNG, truncated or damaged.
     """
     _refuse_incomplete(data)
+    by = 1 if least is None or not data.startswith(_JPEG_START) else factor(data, least)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(by, _FULL_SIZE))
     except cv2.error as error:
         raise ImageError("damaged, or larger than can be decoded") from error
     if pixels is None:

@@ -10,7 +10,7 @@ from edge_runtime.finding import Finding
 
 
 class Sink(Protocol):
-    """Is told each answer once it is on the disk, in the thread that answers: it must neither block nor raise."""
+    """Is told each answer once it is on the disk, in the thread that writes: it must neither block nor raise."""
 
     def accept(self, finding: Finding) -> None:
         """Take note of an answer."""

@@ -1,10 +1,12 @@
 """The folder of findings: one JSON file an answer, and its heat map."""
 
+import contextlib
 import errno
 import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -14,17 +16,33 @@ from edge_runtime.answer import Answered
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import Finding, from_json, to_json, with_heatmap
 from edge_runtime.model import heatmap
+from edge_runtime.sinks.unfinished import UnfinishedFiles
 
 JOURNAL = "journal.sqlite"
 _LOCK = ".lock"
-# One for each folder is enough, because one process writes; what a power cut leaves of it is written over next time.
-_UNFINISHED = ".unfinished"
 
 # The name, longer by a suffix, is not possible there: too long, a folder where a file should be or the other way round,
-# characters that the file system cannot store.
+# characters that the file system cannot store, another file system.
 _IMPOSSIBLE_NAMES = frozenset(
-    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ}
+    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.EXDEV}
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """A finding and its heat map, on the disk and without their names yet.
+
+    Attributes:
+        answered: What they are of.
+        file: The finding's, relative to the folder.
+        finding: With the path of its heat map, relative to the folder.
+        parts: The unfinished files and the names they get, in that order: the heat map if there is one, the finding.
+    """
+
+    answered: Answered
+    file: bytes
+    finding: Finding
+    parts: tuple[tuple[Path, Path], ...]
 
 
 class ResultsFolder:
@@ -47,6 +65,7 @@ class ResultsFolder:
     def __init__(self, folder: Path, *, heatmaps: bool = True) -> None:
         self.folder = folder
         self._heatmaps = heatmaps
+        self._unfinished = UnfinishedFiles(folder)
         try:
             _make_folder(folder)
             self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -66,6 +85,8 @@ class ResultsFolder:
             raise UsageError(
                 f"another edge-pneumo writes its findings to {folder}; stop it, or name another folder with --results"
             ) from None
+        with contextlib.suppress(OSError):  # the first finding will say what is wrong
+            self._unfinished.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -100,11 +121,29 @@ class ResultsFolder:
         return None
 
     def write(self, name: bytes, answered: Answered) -> tuple[bytes, Finding]:
-        """Write the heat map, then the finding; both are on the disk when this returns.
+        """Write the heat map, then the finding: ``stage`` and ``publish`` in one."""
+        return self.publish(name, self.stage(name, answered))
+
+    def stage(self, name: bytes, answered: Answered) -> Staged:
+        """Write a finding and its heat map where they are not seen; both are on the disk when this returns.
+
+        This takes most of the time, and may be called from several threads at once for files of different names.
 
         Args:
             name: The radiograph's, relative to the watched folder, byte for byte.
             answered: The answer.
+
+        Raises:
+            OSError: The disk is full, read-only or gone. Nothing is left of it then.
+        """
+        return self._stage(_bases(name)[0], answered)
+
+    def publish(self, name: bytes, staged: Staged) -> tuple[bytes, Finding]:
+        """Let the heat map appear, then the finding; both names are on the disk when this returns.
+
+        Args:
+            name: The same.
+            staged: From ``stage``, for this one use.
 
         Returns:
             The finding's file, and the finding with the path of its heat map, both relative to the folder.
@@ -114,23 +153,52 @@ class ResultsFolder:
         """
         usual, renamed = _bases(name)
         try:
-            return self._write(usual, answered)
+            if os.path.lexists(self._path(staged.file)):  # somebody took the name in the meantime
+                self.discard(staged)
+                staged = self._stage(usual, staged.answered)
+            self._publish(staged)
         except OSError as error:
             if error.errno not in _IMPOSSIBLE_NAMES:
                 raise
-            return self._write(renamed, answered)
+            staged = self._stage(renamed, staged.answered)
+            self._publish(staged)
+        return staged.file, staged.finding
 
-    def _write(self, base: bytes, answered: Answered) -> tuple[bytes, Finding]:
-        finding = answered.finding
+    def discard(self, staged: Staged) -> None:
+        """Give up what will not be published."""
+        for unfinished, _ in staged.parts:
+            self._unfinished.discard(unfinished)
+
+    def _stage(self, base: bytes, answered: Answered) -> Staged:
+        finding, parts = answered.finding, []
         file = next(file for file in _candidates(base, finding.sha256) if not os.path.lexists(self._path(file)))
-        path = self._path(file)
-        _make_folder(path.parent)
         if self._heatmaps and answered.grey is not None and answered.answer is not None:
             picture = os.fsdecode(file.removesuffix(b".json")) + heatmap.SUFFIX
-            _write_atomically(self.folder / picture, heatmap.png(answered.grey, answered.answer))
+            png = heatmap.png(answered.grey, answered.answer)
+            parts.append((self._unfinished.write(png), self.folder / picture))
             finding = with_heatmap(finding, picture)
-        _write_atomically(path, msgspec.json.format(to_json(finding), indent=2) + b"\n")
-        return file, finding
+        try:
+            text = msgspec.json.format(to_json(finding), indent=2) + b"\n"
+            parts.append((self._unfinished.write(text), self._path(file)))
+        except BaseException:
+            for unfinished, _ in parts:
+                self._unfinished.discard(unfinished)
+            raise
+        return Staged(answered, file, finding, tuple(parts))
+
+    def _publish(self, staged: Staged) -> None:
+        left = list(staged.parts)
+        try:
+            _make_folder(self._path(staged.file).parent)
+            while left:
+                unfinished, path = left[0]
+                self._unfinished.finish(unfinished, path)
+                del left[0]
+                _sync_folder(path.parent)
+        except BaseException:
+            for unfinished, _ in left:
+                self._unfinished.discard(unfinished)
+            raise
 
     def _path(self, file: bytes) -> Path:
         return self.folder / os.fsdecode(file)
@@ -155,20 +223,6 @@ def _read(path: Path) -> Finding | None:
         return from_json(path.read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(_UNFINISHED)
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def _make_folder(folder: Path) -> None:

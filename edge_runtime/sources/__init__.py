@@ -39,5 +39,5 @@ class Source(Protocol):
         ...
 
     def done(self, work: Work) -> None:
-        """The journal knows the answer now. Called from the thread that answers."""
+        """The journal knows the answer now. Called from the thread that writes."""
         ...

@@ -25,6 +25,7 @@ from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
 from edge_runtime.radiograph.decode import decode as decode_really
+from edge_runtime.radiograph.reduce import Sides
 from edge_runtime.sinks.files import JOURNAL, ResultsFolder
 from edge_runtime.status import look
 from edge_runtime.watch import add_arguments, default_results, run, watch
@@ -194,10 +195,10 @@ def test_nothing_in_the_folder_is_changed(folder: Path, results: Path, classifie
 def test_a_decoder_that_fails_costs_one_file(
     folder: Path, results: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def decode(data: bytes) -> NDArray[np.uint8]:
+    def decode(data: bytes, *, least: Sides) -> NDArray[np.uint8]:
         if len(data) == 1:
             raise ZeroDivisionError("surprise")
-        return decode_really(data)
+        return decode_really(data, least=least)
 
     monkeypatch.setattr("edge_runtime.answer.decode", decode)
     put(folder / "a.png", b"x", age=10)

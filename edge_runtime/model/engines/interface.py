@@ -1,15 +1,14 @@
 """What an engine is: the one thing the classifier knows of the library that runs the model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class RawOutputs:
+class RawOutputs(msgspec.Struct, frozen=True):
     """The model's integer outputs for one radiograph.
 
     Attributes:
@@ -23,8 +22,7 @@ class RawOutputs:
     features: NDArray[np.int8]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantization:
+class Quantization(msgspec.Struct, frozen=True):
     """How integers stand for real numbers: ``real = scale * (integer - zero)``."""
 
     scores_scale: float

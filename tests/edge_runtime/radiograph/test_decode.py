@@ -10,6 +10,7 @@ from PIL import Image
 
 from edge_runtime.errors import ImageError
 from edge_runtime.radiograph.decode import decode
+from edge_runtime.radiograph.reduce import Sides
 
 # Dark on the left, bright on the right, wider than high: turned, mirrored or inverted pictures show.
 RAMP = np.tile(np.linspace(0, 255, 200).round().astype(np.uint8), (120, 1))
@@ -94,6 +95,47 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     expected = ORIENTATIONS[orientation]
     assert grey.shape == expected.shape
     assert np.abs(grey.astype(int) - expected).max() <= 4
+
+
+LARGE = np.tile(np.linspace(0, 255, 1600).round().astype(np.uint8), (960, 1))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize(("form", "options"), [("L", {}), ("L", {"progressive": True}), ("RGB", {}), ("CMYK", {})])
+def test_a_large_jpeg_is_reduced_as_far_as_it_may_be(orientation: int, form: str, options: dict[str, Any]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(LARGE).convert("RGB").convert(form)
+    data = saved(picture, "JPEG", quality=95, exif=exif, **options)
+
+    grey = decode(data, least=Sides(short=240, long=400))
+
+    reduced = np.asarray(cv2.resize(LARGE, (400, 240), interpolation=cv2.INTER_AREA))
+    expected = {1: reduced, 3: reduced[::-1, ::-1], 6: np.rot90(reduced, -1)}[orientation]
+    assert grey.shape == expected.shape
+    assert np.abs(grey.astype(int) - expected).max() <= 4
+
+
+@pytest.mark.parametrize("least", [None, Sides(481, 800), Sides(480, 801)])
+def test_what_would_become_too_small_is_not_reduced(least: Sides | None) -> None:
+    data = saved(Image.fromarray(LARGE), "JPEG", quality=95)
+
+    assert decode(data, least=least).shape == (960, 1600)
+    assert decode(data, least=Sides(480, 800)).shape == (480, 800)
+
+
+def test_a_png_is_not_reduced() -> None:
+    samples = np.tile(np.linspace(0, 65535, 1600).astype(np.uint16), (960, 1))
+
+    assert decode(saved(Image.fromarray(LARGE), "PNG"), least=Sides(1, 1)).shape == (960, 1600)
+    np.testing.assert_array_equal(decode(png16(samples), least=Sides(1, 1)), decode(png16(samples)))
+
+
+def test_a_large_jpeg_that_is_cut_off_is_refused_as_ever() -> None:
+    data = saved(Image.fromarray(LARGE), "JPEG", quality=95)
+
+    with pytest.raises(ImageError, match=r"^truncated"):
+        decode(data[:-1], least=Sides(1, 1))
 
 
 @pytest.mark.parametrize("highest", [65535, 4095, 700])

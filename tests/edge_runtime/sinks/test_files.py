@@ -164,6 +164,55 @@ def test_what_a_power_cut_left_half_written_is_written_over(results: ResultsFold
     assert from_json((results.folder / "a.png.json").read_bytes()) == rejected()
 
 
+def test_what_a_power_cut_left_is_taken_away_at_the_next_start(tmp_path: Path) -> None:
+    with ResultsFolder(tmp_path / "out") as earlier:
+        staged = earlier.stage(b"a.png", answered(classified()))
+    assert all(unfinished.exists() for unfinished, _ in staged.parts)
+
+    with ResultsFolder(tmp_path / "out") as results:
+        assert files(results) == [".lock"]
+
+
+def test_what_is_staged_is_not_seen_before_it_is_published(results: ResultsFolder) -> None:
+    staged = [results.stage(name, answered(classified(os.fsdecode(name)))) for name in (b"a.png", b"sub/b.png")]
+    before = [path for path in files(results) if not path.startswith(".")]
+
+    results.publish(b"sub/b.png", staged[1])
+    results.publish(b"a.png", staged[0])
+
+    assert before == []
+    assert files(results) == [
+        ".lock",
+        "a.png.heatmap.png",
+        "a.png.json",
+        "sub/b.png.heatmap.png",
+        "sub/b.png.json",
+    ]
+
+
+def test_what_is_given_up_leaves_nothing(results: ResultsFolder) -> None:
+    kept = results.stage(b"a.png", answered(classified("a")))
+    results.discard(results.stage(b"b.png", answered(classified("b"))))
+    results.discard(results.stage(b"c.png", answered(classified("c"))))
+
+    results.publish(b"a.png", kept)
+
+    assert files(results) == [".lock", "a.png.heatmap.png", "a.png.json"]
+
+
+def test_a_name_that_was_taken_in_the_meantime_is_not_overwritten(results: ResultsFolder) -> None:
+    staged = results.stage(b"a.png", answered(classified()))
+    (results.folder / "a.png.json").write_text("my notes")
+
+    file, finding = results.publish(b"a.png", staged)
+
+    assert file == b"a.png.11111111.json"
+    assert finding.heatmap == "a.png.11111111.heatmap.png"
+    assert from_json((results.folder / os.fsdecode(file)).read_bytes()) == finding
+    assert (results.folder / "a.png.json").read_text() == "my notes"
+    assert files(results) == [".lock", "a.png.11111111.heatmap.png", "a.png.11111111.json", "a.png.json"]
+
+
 def test_one_at_a_time(results: ResultsFolder, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"another edge-pneumo writes its findings to .*; stop it, or name another"):
         ResultsFolder(results.folder)

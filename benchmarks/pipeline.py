@@ -1,0 +1,156 @@
+"""What ``watch`` adds to the model: throughput, and the time from a file's last byte to its durable finding.
+
+    python -m benchmarks.pipeline [--bundle NAME|FILE] [--data DIR] [--files 624] [--rounds 5]
+
+The floor is a loop on one thread that reads, decodes, squashes and infers, with OpenCV and the engine alone, and keeps
+nothing. Watch does that, and screens, hashes, writes, forces to the disk and enters in the journal. Both take turns
+over the same files with the same engine on one thread; watch's own threads are its own.
+"""
+
+import argparse
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks import material
+from edge_runtime.finding import Finding
+from edge_runtime.model.classifier import Classifier
+from edge_runtime.watch import watch
+
+_SETTLE = 0.2  # seconds; the program's default is 1
+
+
+class Stopwatch:
+    """A sink that notes when it is told an answer, by the clock and in the process' own time, both in seconds."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.processor: list[float] = []
+        self._told = threading.Condition()
+
+    def accept(self, _finding: Finding) -> None:
+        with self._told:
+            self.times.append(time.perf_counter())
+            self.processor.append(time.process_time())
+            self._told.notify_all()
+
+    def wait_for(self, count: int) -> float:
+        """When the answer of that number came."""
+        with self._told:
+            if not self._told.wait_for(lambda: len(self.times) >= count, 60.0):
+                raise TimeoutError("no answer within a minute")
+            return self.times[count - 1]
+
+
+def bare(path: Path, classifier: Classifier) -> None:
+    """One file by the floor."""
+    grey = np.asarray(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE))
+    size = classifier.bundle.info.input
+    pixels = cv2.resize(grey, (size.width, size.height), interpolation=cv2.INTER_LINEAR_EXACT)
+    classifier.engine.invoke(np.asarray(pixels, np.uint8).reshape(1, size.height, size.width, 1))
+
+
+def bare_seconds(paths: Sequence[Path], classifier: Classifier) -> float:
+    """Seconds a file by the floor."""
+    start = time.perf_counter()
+    for path in paths:
+        bare(path, classifier)
+    return (time.perf_counter() - start) / len(paths)
+
+
+def watch_seconds(folder: Path, results: Path, classifier: Classifier, *, heatmaps: bool) -> float:
+    """Seconds a file by ``watch``, from the first answer to the last."""
+    told = Stopwatch()
+    watch(folder, results, classifier, once=True, heatmaps=heatmaps, settle=0.0, sinks=[told])
+    return (told.times[-1] - told.times[0]) / (len(told.times) - 1)
+
+
+def latencies(
+    files: Sequence[bytes], place: Path, classifier: Classifier, *, heatmaps: bool
+) -> tuple[list[float], list[float]]:
+    """Files that arrive one at a time: seconds from the last byte to the durable finding, and by the floor."""
+    folder, aside = place / "arriving", place / "aside"
+    folder.mkdir()
+    aside.mkdir()
+    told, stop = Stopwatch(), threading.Event()
+    ready = threading.Event()
+    watching = threading.Thread(
+        target=watch,
+        args=(folder, place / "answers", classifier),
+        kwargs={
+            "heatmaps": heatmaps,
+            "settle": _SETTLE,
+            "stop": stop,
+            "sinks": [told],
+            "on_start": ready.set,
+        },
+    )
+    watching.start()
+    ready.wait()
+    time.sleep(0.5)  # until it hears what arrives
+    waited, floor = [], []
+    for number, data in enumerate(files, start=1):
+        (folder / f"{number}.jpeg").write_bytes(data)
+        written = time.perf_counter()
+        waited.append(told.wait_for(number) - written)
+        # The engine is at rest now: the watcher's thread waits for the next file.
+        (aside / f"{number}.jpeg").write_bytes(data)
+        floor.append(bare_seconds([aside / f"{number}.jpeg"], classifier))
+    stop.set()
+    watching.join()
+    return waited, floor
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description="What watch adds to the model.")
+    material.add_arguments(parser, files=624)
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--arriving", type=int, default=40, metavar="N", help="files that arrive one at a time")
+    args = parser.parse_args(arguments)
+    classifier, files = material.classifier(args), material.radiographs(args)
+    print(f"{len(files)} files, model {classifier.bundle.info.name}, {classifier.engine.name}")
+    print("floor: a loop on one thread of read, decode, squash and infer that keeps nothing")
+    with material.workplace() as place:
+        _throughput(files, place, classifier, args.rounds)
+        for heatmaps in (False, True):
+            name = "with heat maps" if heatmaps else "without heat maps"
+            below = place / name
+            below.mkdir()
+            waited, floor = latencies(files[: args.arriving + 2], below, classifier, heatmaps=heatmaps)
+            after = [seconds - _SETTLE for seconds in waited[2:]]
+            print(
+                f"last byte to durable finding {name}: settling {_SETTLE:g} s + "
+                f"{1e3 * statistics.median(after):.1f} ms; over the floor {material.ratio(after, floor[2:])}"
+            )
+
+
+def _throughput(files: Sequence[bytes], place: Path, classifier: Classifier, rounds: int) -> None:
+    folder = place / "folder"
+    folder.mkdir()
+    paths = [folder / f"{number:06}.jpeg" for number in range(len(files))]
+    for path, data in zip(paths, files, strict=True):
+        path.write_bytes(data)
+    ways: dict[str, Callable[[str], float]] = {
+        "bare": lambda _: bare_seconds(paths, classifier),
+        "watch": lambda name: watch_seconds(folder, place / f"a{name}", classifier, heatmaps=False),
+        "watch with heat maps": lambda name: watch_seconds(folder, place / f"b{name}", classifier, heatmaps=True),
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    bare_seconds(paths[:20], classifier)
+    for number in range(rounds):
+        for way, measure in ways.items():
+            seconds[way].append(measure(str(number)))
+    for way, found in seconds.items():
+        print(
+            f"{way}: {1e3 * statistics.median(found):.2f} ms a file; "
+            f"throughput over the floor's {material.ratio(seconds['bare'], found)}"
+        )
+
+
+if __name__ == "__main__":
+    main()
