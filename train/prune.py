@@ -114,7 +114,8 @@ def choose(effects: Effects, times: Times, goal: NDArray[np.float64], multiple: 
     """How many filters to leave each convolution, so that no device takes longer than its goal.
 
     Of all ways to narrow one convolution to a multiple, the one is taken that costs the least effect for the share of
-    the time it saves on the devices above their goal; then again, until the goals are met.
+    the time it saves on the devices above their goal; then again, until the goals are met. The last convolution keeps
+    its filters: three classes need few of them, but they are what a device's gate knows a radiograph by.
 
     Args:
         effects: Of each convolution's filters; the least go first.
@@ -131,7 +132,7 @@ def choose(effects: Effects, times: Times, goal: NDArray[np.float64], multiple: 
     now = times(widths)
     while np.any(above := now > goal):
         options = []
-        for place, width in enumerate(widths):
+        for place, width in enumerate(widths[:-1]):
             for fewer in range(multiple, width, multiple):
                 trial = [*widths[:place], fewer, *widths[place + 1 :]]
                 saved = float(((now - times(trial)) / now)[above].sum())
