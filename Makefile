@@ -39,6 +39,7 @@ test: .venv .venv-test $(if $(PYTHON311),.venv-tflite-runtime)
 
 # RUN names the folder of the training that made the bundle, for its recipe and validation images.
 card: .venv-test
+	@.venv-test/bin/python -m convert.card --bundle full --failures card/failures-full.png $(if $(RUN_FULL),--run "$(RUN_FULL)")
 	@.venv-test/bin/python -m convert.card $(if $(RUN),--run "$(RUN)")
 
 bench: .venv-bench

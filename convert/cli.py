@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         model=arguments.model,
         calibration=arguments.calibration,
         out=arguments.out,
-        name=arguments.name,
+        name=arguments.name or arguments.out.stem,
         images=arguments.images,
         seed=arguments.seed,
         route=arguments.route,
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the bundle to write; FILE's name with .parity.html is the report",
     )
-    parser.add_argument("--name", default="full", help="of the model, as findings will state it (default: %(default)s)")
+    parser.add_argument("--name", help="of the model, as findings will state it (default: that of the file to write)")
     parser.add_argument(
         "--images", type=_count, default=200, metavar="N", help="how many calibrate (default: %(default)s)"
     )

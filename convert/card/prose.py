@@ -39,7 +39,7 @@ and Treatable Diseases by Image-Based Deep Learning*, Cell 172 (2018) 1122-1131,
 
 LIMITS = """\
 - Test and training radiographs come from the same hospital and years. Expect less elsewhere.
-- The heat map points to a region and outlines no lesion: each of its 14 x 14 cells sees a large part of the
+- The heat map points to a region and outlines no lesion: it has few cells, and each sees a large part of the
   picture.
 - It may read what is no lung: letters, tubes, borders and the way a child was held can differ between the ill and
   the well.

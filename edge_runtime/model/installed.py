@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parents[1] / "bundles"
-DEFAULT: Final = "full"
+DEFAULT: Final = "compact"
 
 
 def path(name: str = DEFAULT) -> Path:

@@ -46,7 +46,7 @@ def test_wheel_holds_the_runtime_and_its_model_alone(wheel: Path) -> None:
         names = archive.namelist()
 
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"edge_runtime", "edge_pneumo"}
-    assert "edge_runtime/bundles/full.tflite" in names
+    assert {f"edge_runtime/bundles/{name}.tflite" for name in ("compact", "full")} <= set(names)
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "edge_runtime").rglob("*.py")}
     assert sources <= set(names)
 

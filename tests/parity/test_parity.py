@@ -26,7 +26,7 @@ from edge_runtime.radiograph.prepare import prepare
 from tools import synthetic
 
 # Right of 624 and AUC that each bundle must reach: a little less than it was measured to have.
-PROMISED = {"full": (590, 0.985)}
+PROMISED = {"full": (590, 0.985), "compact": (585, 0.98)}
 
 pytestmark = pytest.mark.timeout(1500)  # 624 times a VGG-16 in float32, on a small machine
 
