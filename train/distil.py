@@ -5,6 +5,10 @@ answers hold more than a label (Hinton et al. 2015, arXiv:1503.02531). The teach
 images as the student, not the originals, and the training is long (Beyer et al. 2022, arXiv:2106.05237). Of several
 teachers one answers each batch, in turn: the cross entropy is linear in the targets, so that the student's gradient is
 that of their mean answer on average, for the cost of one.
+
+A student whose cells see nearly the whole picture answers well and says little by where its class activation map glows.
+Where the recipe asks for it, it learns its teacher's map too (attention transfer: Zagoruyko and Komodakis 2017,
+arXiv:1612.03928).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +25,7 @@ from edge_runtime.errors import UsageError
 from train import vgg16
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+BatchWithMaps = tuple[NDArray[np.float32], list[NDArray[np.float32]]]
 
 
 def load_teachers(folder: Path, dtype: str) -> list[keras.Model]:
@@ -51,6 +56,46 @@ def answered(batches: Iterator[Batch], teachers: Sequence[keras.Model], temperat
     for (images, _), teacher in zip(batches, cycle(teachers), strict=False):
         logits = ops.cast(teacher.predict_on_batch(images), "float32")
         yield images, np.asarray(ops.convert_to_numpy(ops.softmax(logits / temperature)), np.float32)
+
+
+def with_map(model: keras.Model) -> keras.Model:
+    """The same model, its class activation map ``(n, rows, columns, 3)`` as a second output."""
+    return keras.Model(model.inputs, [model.output, model.get_layer("map").output])
+
+
+def answered_with_maps(
+    batches: Iterator[Batch], teachers: Sequence[keras.Model], temperature: float, cells: int
+) -> Iterator[BatchWithMaps]:
+    """As ``answered``, with the teacher's map as a second target.
+
+    Args:
+        batches: As there.
+        teachers: From ``with_map``.
+        temperature: What their logits and maps are divided by.
+        cells: Rows and columns of the student's map, to which the teacher's is averaged.
+
+    Raises:
+        UsageError: The teacher's map has no whole number of cells for each of the student's.
+    """
+    for (images, _), teacher in zip(batches, cycle(teachers), strict=False):
+        logits, maps = (ops.cast(output, "float32") / temperature for output in teacher.predict_on_batch(images))
+        fine = maps.shape[1]
+        if fine % cells:
+            raise UsageError(
+                f"The teacher's map has {fine} x {fine} cells and the student's {cells} x {cells}: leave "
+                "teacher_map_weight out of the recipe, or use a stride that divides them."
+            )
+        pooled = ops.average_pool(maps, fine // cells, data_format="channels_last")
+        yield images, [np.asarray(ops.convert_to_numpy(target), np.float32) for target in (ops.softmax(logits), pooled)]
+
+
+def map_difference(temperature: float) -> Callable[[Any, Any], Any]:
+    """Mean square difference between a softened target map and a map."""
+
+    def loss(targets: Any, maps: Any) -> Any:
+        return ops.mean(ops.square(targets - maps / temperature), axis=(1, 2, 3))
+
+    return loss
 
 
 def cross_entropy(temperature: float) -> Callable[[Any, Any], Any]:

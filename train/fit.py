@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -82,6 +83,9 @@ def fit(
     """
     done = checkpoint.epochs_done(folder) if resume else 0
     averaged = keras.models.clone_model(model)
+    maps = bool(teachers) and recipe.teacher_map_weight > 0
+    if maps:
+        model, teachers = distil.with_map(model), [distil.with_map(teacher) for teacher in teachers]
     history = folder / HISTORY_FILE
     _keep_lines(history, done)
     epochs = sum(stage.epochs for stage in recipe.stages)
@@ -102,9 +106,13 @@ def fit(
                 plan = Plan(stage.size, stage.batch, recipe.mixup, recipe.label_smoothing, recipe.augmentation, seed)
                 for epoch in range(max(first, done), last):
                     started = time.monotonic()
-                    batches = epoch_batches(training.pixels, training.targets, plan, epoch, pool, weights)
-                    if teachers:
-                        batches = distil.answered(batches, teachers, recipe.teacher_temperature)
+                    drawn = epoch_batches(training.pixels, training.targets, plan, epoch, pool, weights)
+                    batches: Iterator[Any] = drawn
+                    if maps:
+                        cells = model.compute_output_shape((1, stage.size, stage.size, 1))[1][1]
+                        batches = distil.answered_with_maps(drawn, teachers, recipe.teacher_temperature, cells)
+                    elif teachers:
+                        batches = distil.answered(drawn, teachers, recipe.teacher_temperature)
                     loss = _run_epoch(model, batches, epoch, steps)
                     _average(model, averaged, folder, keep=epoch + 1 == last)
                     result = _judge(averaged, validation, stage.size)
@@ -178,11 +186,18 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> No
         use_ema=True,
         ema_momentum=recipe.average,
     )
+    temperature = recipe.teacher_temperature or 1.0
+    losses: Any = distil.cross_entropy(temperature)
+    weights = None
+    if len(model.outputs) > 1:
+        losses = [losses, distil.map_difference(temperature)]
+        weights = [1.0, recipe.teacher_map_weight]
     optimizer.exclude_from_weight_decay(var_names=["bias", "gain"])
     # XLA pays on GPUs; on a CPU TensorFlow's own kernels are faster, and PyTorch would want a compiler.
     model.compile(
         optimizer,
-        distil.cross_entropy(recipe.teacher_temperature or 1.0),
+        losses,
+        loss_weights=weights,
         jit_compile=keras.backend.backend() == "jax",
     )
     optimizer.build(model.trainable_variables)
@@ -190,7 +205,7 @@ def _compile(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> No
 
 def _run_epoch(
     model: keras.Model,
-    batches: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    batches: Iterator[Any],
     epoch: int,
     steps: int,
 ) -> float:
@@ -207,7 +222,8 @@ def _run_epoch(
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=steps, epoch=epoch + 1, loss=0.0)
         for step, (images, targets) in enumerate(batches, start=1):
-            total += float(model.train_on_batch(images, targets))
+            # Of several outputs the losses come one by one, after their sum.
+            total += float(np.ravel(model.train_on_batch(images, targets))[0])
             loss = total / step
             bar.update(task, advance=1, loss=loss)
     return loss

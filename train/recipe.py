@@ -62,6 +62,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stride: Of the first convolution.
         teacher_temperature: Softens the answers of a teacher, which then replace the labels (``distil``); 0 to learn
             from the labels.
+        teacher_map_weight: What the difference from the teacher's class activation map counts beside the cross
+            entropy; 0 to leave the map to itself.
         weight_decay: Decoupled, on the kernels alone.
         label_smoothing: Share of the target spread over the three classes.
         mixup: Shape of the Beta distribution that images are mixed by; 0 for none.
@@ -81,6 +83,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filters: tuple[int, ...] = ()
     stride: int = 1
     teacher_temperature: float = 0.0
+    teacher_map_weight: float = 0.0
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.2

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -65,6 +66,48 @@ def test_a_student_learns_its_teacher_s_answers_and_not_the_labels(tmp_path: Pat
     )  # fmt: skip
 
     assert (fit.predict_logits(student, pixels).argmax(axis=1) == 0).all()
+
+
+def test_maps_are_averaged_to_the_student_s_cells_and_softened() -> None:
+    teacher = vgg16.build(None, width=0.125)
+    teacher.get_layer("map").set_weights([np.random.default_rng(0).normal(size=(1, 1, 64, 3)), np.zeros(3)])
+    batches = [
+        (np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 1)).astype(np.float32), np.zeros((2, 3), np.float32))
+    ]
+
+    ((images, (probabilities, maps)),) = distil.answered_with_maps(iter(batches), [distil.with_map(teacher)], 2.0, 2)
+
+    logits, fine = distil.with_map(teacher).predict_on_batch(batches[0][0])
+    assert fine.shape == (2, 4, 4, 3)
+    np.testing.assert_array_equal(images, batches[0][0])
+    np.testing.assert_allclose(probabilities, keras.ops.softmax(logits / 2.0), rtol=1e-5)
+    np.testing.assert_allclose(maps[0, 0, 1], fine[0, :2, 2:].mean(axis=(0, 1)) / 2.0, rtol=1e-4, atol=1e-5)
+
+
+def test_maps_that_do_not_divide_are_refused() -> None:
+    batches = [(np.zeros((1, 64, 64, 1), np.float32), np.zeros((1, 3), np.float32))]
+
+    with pytest.raises(UsageError, match="4 x 4 cells and the student's 3 x 3"):
+        list(distil.answered_with_maps(iter(batches), [distil.with_map(_constant([0.0] * 3))], 2.0, 3))
+
+
+def test_a_student_learns_its_teacher_s_map(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(12) % 3
+    pixels = np.stack([draw(rng, int(3 * label))[..., None] for label in labels])
+    labelled = fit.Labelled(pixels, np.eye(3, dtype=np.float32)[labels])
+    fit.prepare_backend("float32", seed=0)
+    plan = msgspec.structs.replace(RECIPE, teacher_map_weight=1.0)
+
+    student = fit.fit(
+        vgg16.build(None, width=0.125), labelled, labelled, plan, tmp_path, teachers=[_constant([3.0, 1.0, -2.0])],
+        say=lambda _: None,
+    )  # fmt: skip
+
+    maps = np.asarray(distil.with_map(student).predict_on_batch(pixels[:, :48, :48].astype(np.float32))[1])
+    # Answers fix the differences between classes; their sum, 2 here, only the map tells.
+    assert maps.mean(axis=(0, 1, 2)).sum() > 0.5
+    assert vgg16.load(tmp_path / fit.MODEL_FILE).output.shape == (None, 3)
 
 
 def test_teachers_are_a_run_s_members_or_its_one_model(tmp_path: Path) -> None:
