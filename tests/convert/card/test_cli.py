@@ -220,12 +220,15 @@ def test_a_damaged_card_is_one_sentence(tiny_bundle: Path, tmp_path: Path, capsy
     assert "holds no card that can be read" in capsys.readouterr().err
 
 
-def test_other_seeds_stand_with_their_mean_and_spread(folder: Path) -> None:
-    seeds = [Seed("full.toml", n, 590 + n, 624, 0.98 + n / 1000, 0.97, 0.94) for n in (1, 2, 3)]
+def test_its_seeds_stand_with_their_mean_and_spread(folder: Path) -> None:
+    card = read(folder)
+    seeds = [Seed(card.model.name, n, 590 + n, 624, 0.98 + n / 1000, 0.97, 0.94) for n in (1, 2, 3)]
+    another = Seed("another", 4, 601, 624, 0.99, 0.98, 0.95)
 
-    page = render.page(read(folder), seeds).decode()
+    page = render.page(card, [another, *seeds]).decode()
 
-    assert "| `full.toml`, 2 | 592 of 624 | 0.9820 | 0.970 | 0.940 |" in page
+    assert "| 2 | 592 of 624 | 0.9820 | 0.970 | 0.940 |" in page
+    assert "601 of 624" not in page
     assert "| **mean** | 592.0 | 0.9820 | 0.970 | 0.940 |" in page
     assert "| **standard deviation** | 1.0 | 0.0010 | 0.000 | 0.000 |" in page
     assert "seed" not in render.page(read(folder)).decode()
