@@ -1,0 +1,1 @@
+"""What has been answered, in one SQLite file beside the findings."""
