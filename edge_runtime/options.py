@@ -1,4 +1,7 @@
-"""Options that the subcommands share, and the classifier they describe."""
+"""Options that the subcommands share, the settings they say, and the classifier these describe.
+
+An option that is a setting has the setting's key as its ``dest``, with an underscore for the dot: ``watch_order``.
+"""
 
 import argparse
 import os
@@ -8,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
-from edge_runtime import config
-from edge_runtime.errors import EdgePneumoError
-from edge_runtime.model import bundle, installed
+from edge_runtime.config import config
+from edge_runtime.config.config import Configuration, Origin
+from edge_runtime.config.settings import InputChoice, Order
+from edge_runtime.errors import BundleError, EdgePneumoError
+from edge_runtime.model import bundle, installed, store
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
+from edge_runtime.model.engines import Engine
 
 
 def positive_integer(text: str) -> int:
@@ -22,22 +28,38 @@ def positive_integer(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """An ``argparse`` type."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
+    return found
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config``."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_FILE}, if it exists)"
+    )
+
+
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--bundle`` and ``--config``."""
     parser.add_argument(
         "--bundle",
         type=Path,
         metavar="NAME|FILE",
-        help=f"the model: {', '.join(installed.names())} or a bundle's file (default: {installed.DEFAULT})",
+        help=f"the model: {', '.join(installed.names())}, {store.CURRENT} or a bundle's file (default: the one "
+        f"that 'edge-pneumo model install' made current, else {installed.DEFAULT})",
     )
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_FILE}, if it exists)"
-    )
+    add_config_argument(parser)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--bundle``, ``--config``, ``--engine`` and ``--threads``."""
-    add_bundle_arguments(parser)
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--engine`` and ``--threads``."""
     parser.add_argument(
         "--engine",
         choices=get_args(config.EngineChoice),
@@ -48,6 +70,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--bundle``, ``--config``, ``--engine`` and ``--threads``."""
+    add_bundle_arguments(parser)
+    add_engine_arguments(parser)
+
+
 def add_operating_point_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--operating-point``."""
     parser.add_argument(
@@ -55,6 +83,67 @@ def add_operating_point_argument(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="decision threshold, by its name in the bundle: balanced, screening, confirm (default: the bundle's)",
     )
+
+
+def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that are settings of the section ``[watch]``; they have no defaults, those are the settings'."""
+    said = config.WatchSettings()
+    parser.add_argument(
+        "watch_folder",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        help="folder to watch (default: the one that is configured)",
+    )
+    parser.add_argument(
+        "--results",
+        dest="watch_results",
+        type=Path,
+        metavar="DIR",
+        help="where findings go (default: beside DIR, its name with -results)",
+    )
+    parser.add_argument(
+        "--order",
+        dest="watch_order",
+        choices=get_args(Order),
+        help=f"which of the files found together comes first (default: {said.order})",
+    )
+    parser.add_argument(
+        "--settle",
+        dest="watch_settle",
+        type=seconds,
+        metavar="SECONDS",
+        help=f"a file must lie unchanged for so long (default: {said.settle})",
+    )
+    parser.add_argument(
+        "--heatmap",
+        dest="watch_heatmaps",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="write heat maps, or none (default: write them)",
+    )
+    parser.add_argument(
+        "--input",
+        dest="watch_input",
+        choices=get_args(InputChoice),
+        help=f"what happens to answered files; move: into the folders done and refused (default: {said.input})",
+    )
+
+
+def configuration(
+    arguments: argparse.Namespace,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    default_file: Path = config.DEFAULT_FILE,
+) -> Configuration:
+    """What the arguments, else the environment, else the settings file say.
+
+    Raises:
+        UsageError: Something in the environment or the file is wrong; the sentence says what and where.
+    """
+    said = vars(arguments)
+    flags = {key: said.get(key.replace(".", "_")) for key in config.TYPES}
+    return config.resolve(flags, said.get("config"), environment, default_file=default_file)
 
 
 def open_bundle(
@@ -68,7 +157,7 @@ def open_bundle(
     Raises:
         EdgePneumoError: A setting or the bundle cannot be used; the message says why and what to do.
     """
-    return _open_bundle(_configuration(arguments, environment, default_file))
+    return bundle_of(configuration(arguments, environment, default_file=default_file), environment)
 
 
 def open_classifier(
@@ -86,45 +175,77 @@ def open_classifier(
     Raises:
         EdgePneumoError: A setting, the bundle or the engine cannot be used; the message says why and what to do.
     """
+    chosen = configuration(arguments, environment, default_file=default_file)
+    decides = hasattr(arguments, "operating_point")
+    return classifier_of(chosen, environment, proven=proven, decides=decides)
+
+
+def bundle_of(chosen: Configuration, environment: Mapping[str, str] = os.environ) -> Bundle:
+    """Open the configured bundle.
+
+    Raises:
+        EdgePneumoError: It cannot be used; the message says why, and where it is named.
+    """
+    with _blaming(chosen.origins.get("bundle")):
+        file = store.find(chosen.settings.bundle, environment)
+        try:
+            return bundle.read(file)
+        except BundleError as error:
+            if file.parent != store.folder(environment):
+                raise
+            raise BundleError(f"{error}; 'edge-pneumo model rollback' goes back to the one before") from error
+
+
+def classifier_of(
+    chosen: Configuration,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    proven: bool = True,
+    decides: bool = True,
+) -> Classifier:
+    """Open the configured bundle and engine, at the configured operating point if it ``decides``, else the default one.
+
+    Raises:
+        EdgePneumoError: A setting, the bundle or the engine cannot be used; the message says why and what to do.
+    """
+    opened = bundle_of(chosen, environment)
+    engine = engine_of(chosen, opened, proven=proven)
+    return classifier_with(chosen, opened, engine) if decides else Classifier(opened, engine)
+
+
+def engine_of(chosen: Configuration, opened: Bundle, *, proven: bool = True) -> Engine:
+    """Open the bundle's model in the configured engine; ``proven`` is said to ``choice.choose_engine``.
+
+    Raises:
+        EdgePneumoError: The engine cannot be used; the message says why, and where it is named.
+    """
     from edge_runtime.model.choice import choose_engine
 
-    chosen = _configuration(arguments, environment, default_file)
-    opened = _open_bundle(chosen)
     with _blaming(chosen.origins.get("engine")):
-        engine = choose_engine(opened, chosen.settings.threads, chosen.settings.engine, warn=_warn, proven=proven)
-    if not hasattr(arguments, "operating_point"):
-        return Classifier(opened, engine)
+        return choose_engine(opened, chosen.settings.threads, chosen.settings.engine, warn=warn, proven=proven)
+
+
+def classifier_with(chosen: Configuration, opened: Bundle, engine: Engine) -> Classifier:
+    """Join them at the configured operating point.
+
+    Raises:
+        UsageError: The bundle has no such point; the message says where it is named.
+    """
     with _blaming(chosen.origins.get("operating_point")):
         return Classifier(opened, engine, chosen.settings.operating_point)
 
 
-def _configuration(
-    arguments: argparse.Namespace, environment: Mapping[str, str], default_file: Path
-) -> config.Configuration:
-    flags = config.Settings(
-        operating_point=getattr(arguments, "operating_point", None),
-        bundle=arguments.bundle,
-        engine=getattr(arguments, "engine", None),
-        threads=getattr(arguments, "threads", None),
-    )
-    return config.resolve(flags, arguments.config, environment, default_file=default_file)
-
-
-def _open_bundle(chosen: config.Configuration) -> Bundle:
-    with _blaming(chosen.origins.get("bundle")):
-        return bundle.read(installed.find(chosen.settings.bundle))
-
-
-def _warn(sentence: str) -> None:
+def warn(sentence: str) -> None:
+    """Tell whoever started the program."""
     print(f"warning: {sentence}", file=sys.stderr)
 
 
 @contextmanager
-def _blaming(origin: str | None) -> Iterator[None]:
+def _blaming(origin: Origin | None) -> Iterator[None]:
     """Name the file or variable that a setting came from, where it is not before the person's eyes."""
     try:
         yield
     except EdgePneumoError as error:
-        if origin is None:
+        if origin is None or origin.kind == "flag":
             raise
         raise type(error)(f"{error} (it is named by {origin})") from error

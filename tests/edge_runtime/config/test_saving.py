@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime import settings_file
+from edge_runtime.config import saving as settings_file
+from edge_runtime.config.saving import edit, save
 from edge_runtime.errors import UsageError
-from edge_runtime.settings_file import edit, save
 
-EXAMPLE = Path(__file__).parents[2] / "systemd" / "config.toml"
+EXAMPLE = Path(__file__).parents[3] / "systemd" / "config.toml"
 PATH = Path("settings.toml")
 BEST: dict[str, str | int] = {"engine": "openvino", "threads": 2}
 
@@ -30,6 +30,12 @@ BEST: dict[str, str | int] = {"engine": "openvino", "threads": 2}
             '# engine = "auto"\nengine = "openvino"\n\n# Threads.\n# threads = 3\nthreads = 2\n\n# end\n',
         ),
         ("a = 1\n[table]\nthreads = 9\n", 'a = 1\nengine = "openvino"\nthreads = 2\n[table]\nthreads = 9\n'),
+        (
+            "a = 1\n\n# What is watched.\n# [old]\n[watch]\nthreads = 9\n",
+            'a = 1\nengine = "openvino"\nthreads = 2\n\n# What is watched.\n# [old]\n[watch]\nthreads = 9\n',
+        ),
+        ("# a\n[watch]\n", 'engine = "openvino"\nthreads = 2\n\n# a\n[watch]\n'),
+        ("[watch]\n# threads = 3\n", 'engine = "openvino"\nthreads = 2\n[watch]\n# threads = 3\n'),
         ("bundle = 'x # y'\r\n", "bundle = 'x # y'\r\nengine = \"openvino\"\r\nthreads = 2\r\n"),
     ],
 )
@@ -42,7 +48,7 @@ def test_the_example_is_edited_beside_its_comments() -> None:
 
     after = edit(before, BEST, PATH)
 
-    assert tomllib.loads(after) == BEST
+    assert tomllib.loads(after) == tomllib.loads(before) | BEST
     assert [line for line in after.splitlines() if line not in before.splitlines()] == [
         'engine = "openvino"',
         "threads = 2",

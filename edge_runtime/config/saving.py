@@ -1,5 +1,6 @@
 """Putting settings into a TOML file that a person wrote: their lines and nothing else."""
 
+import json
 import os
 import re
 import tempfile
@@ -50,14 +51,14 @@ def edit(text: str, settings: Mapping[str, str | int], path: Path) -> str:
     before = _parse(text, path)
     lines = text.splitlines(keepends=True)
     for name, value in settings.items():
-        lines = _set(lines, name, f"{name} = {_toml(value)}")
+        lines = _set(lines, name, f"{name} = {toml_value(value)}")
     edited = "".join(lines)
     try:
         same = tomllib.loads(edited) == before | dict(settings)
     except tomllib.TOMLDecodeError:
         same = False
     if not same:
-        wanted = " and ".join(f"'{name} = {_toml(value)}'" for name, value in settings.items())
+        wanted = " and ".join(f"'{name} = {toml_value(value)}'" for name, value in settings.items())
         raise UsageError(f"{path} is laid out in a way this program cannot edit; put in {wanted} by hand")
     return edited
 
@@ -69,8 +70,11 @@ def _parse(text: str, path: Path) -> dict[str, object]:
         raise UsageError(f"the settings file {path} is no TOML ({error}); correct it") from error
 
 
-def _toml(value: str | int) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def toml_value(value: str | int | float | bool) -> str:
+    """As it is written in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)
 
 
 def _set(lines: list[str], name: str, setting: str) -> list[str]:
@@ -84,8 +88,22 @@ def _set(lines: list[str], name: str, setting: str) -> list[str]:
     for i, line in enumerate(lines[:top]):
         if example.fullmatch(line):  # stays as it is: it says what else there is
             return [*lines[:i], line.rstrip("\r\n") + newline, setting + newline, *lines[i + 1 :]]
-    head = [line if line.endswith("\n") else line + newline for line in lines[:top]]
-    return [*head, setting + newline, *lines[top:]]
+    end = _end_of_top(lines, top)
+    head = [line if line.endswith("\n") else line + newline for line in lines[:end]]
+    # A section keeps its distance, and the comment above it.
+    between = [newline] if end < top and lines[end].strip() else []
+    return [*head, setting + newline, *between, *lines[end:]]
+
+
+def _end_of_top(lines: list[str], top: int) -> int:
+    """Behind the last line above the first section that is not that section's comment."""
+    end = top
+    if top < len(lines):
+        while end and lines[end - 1].lstrip().startswith("#"):
+            end -= 1
+        while end and not lines[end - 1].strip():
+            end -= 1
+    return end
 
 
 def _write(path: Path, data: bytes) -> None:
