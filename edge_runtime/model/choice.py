@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from edge_runtime.config import EngineChoice
+from edge_runtime.config.config import EngineChoice
 from edge_runtime.errors import EdgePneumoError, EngineError
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import is_reproduced, verify_golden

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import Confidence, Label
 from edge_runtime.model.bundle import Bundle, Golden, UncertainBand
-from edge_runtime.model.engines.interface import Engine
+from edge_runtime.model.engines.interface import Engine, RawOutputs
 
 NORMAL, BACTERIAL, VIRAL = range(3)  # the order of bundle.LABELS
 
@@ -84,7 +84,11 @@ class Classifier:
 
     def classify(self, pixels: NDArray[np.uint8]) -> Answer:
         """Answer for the model input of ``prepare``: ``uint8`` of shape ``(1, height, width, 1)``."""
-        outputs, quantization = self.engine.invoke(pixels), self.engine.quantization
+        return self.interpret(self.engine.invoke(pixels))
+
+    def interpret(self, outputs: RawOutputs) -> Answer:
+        """What the engine's outputs mean. May be called in any thread: the engine is not run."""
+        quantization = self.engine.quantization
         logits = dequantize(outputs.scores, quantization.scores_scale, quantization.scores_zero)
         maps = dequantize(outputs.maps, quantization.map_scale, quantization.map_zero)
         temperature = self.bundle.info.temperature

@@ -26,11 +26,19 @@ _BACKGROUND, _TEXT, _FAINT = (24, 24, 24), (240, 240, 240), (170, 170, 170)
 
 
 @cache
-def _colours() -> NDArray[np.uint8]:
+def _blending() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What is left of the grey and what colour is added, by the square root of the evidence in 255 steps.
+
+    The square root lets weak evidence be seen at all; its colour still says that it is weak.
+    """
+    root = np.linspace(0.0, 1.0, 256)
     # From purple over orange to yellow: perceptually even, told apart in every common colour blindness, and without
     # the map's black beginning, which would look like missing lung.
-    steps = np.linspace(80, 240, 256).round().astype(np.uint8)
-    return np.asarray(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), np.uint8).reshape(256, 1, 3)
+    steps = (80 + 160 * root**2).round().astype(np.uint8)
+    colours = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO).reshape(256, 3)
+    opacity = _STRONGEST_OPACITY * root
+    added = (colours * opacity[:, np.newaxis]).round().astype(np.uint8).reshape(256, 1, 3)
+    return (255 * (1 - opacity)).round().astype(np.uint8), added
 
 
 # Level 1: a few percent larger than the default and several times faster. One filter for every row, where OpenCV lets
@@ -69,22 +77,27 @@ def render(grey: NDArray[np.uint8], answer: Answer) -> NDArray[np.uint8]:
     evidence = np.asarray(cv2.resize(answer.map, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
     columns = max(size[0], _LEGEND_WIDTH)
-    canvas = np.full((size[1] + _LEGEND_HEIGHT, columns, 3), _BACKGROUND, np.uint8)
+    canvas = np.empty((size[1] + _LEGEND_HEIGHT, columns, 3), np.uint8)
     left = (columns - size[0]) // 2
+    for outside in (canvas[size[1] :], canvas[: size[1], :left], canvas[: size[1], left + size[0] :]):
+        outside[:] = _BACKGROUND
     for top in range(0, size[1], _STRIP):
         rows = slice(top, min(top + _STRIP, size[1]))
-        share = np.clip(evidence[rows] / np.float32(full_scale), np.float32(0.0), np.float32(1.0))
-        canvas[rows, left : left + size[0]] = _blend(np.asarray(base[rows], np.uint8), share)
+        strip = evidence[rows] / np.float32(full_scale)
+        canvas[rows, left : left + size[0]] = _blend(np.asarray(base[rows], np.uint8), strip)
     _draw_legend(canvas[size[1] :], answer, full_scale)
     return canvas
 
 
 def _blend(base: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(base, cv2.COLOR_GRAY2BGR)
-    # The square root lets weak evidence be seen at all; its colour still says that it is weak.
-    opacity = np.float32(_STRONGEST_OPACITY) * np.sqrt(evidence)
-    colour = cv2.applyColorMap((evidence * np.float32(255.0)).astype(np.uint8), _colours())
-    return np.asarray(cv2.blendLinear(colour, grey, opacity, np.float32(1.0) - opacity), np.uint8)
+    """Colour over grey. Evidence from 0 to 1, below and above which it is cut off."""
+    if evidence.max() <= 0.0:
+        return np.asarray(cv2.cvtColor(base, cv2.COLOR_GRAY2BGR), np.uint8)
+    # In integers, which is several times as fast: 255 steps are finer than can be seen.
+    root = cv2.convertScaleAbs(cv2.sqrt(np.maximum(evidence, np.float32(0.0))), alpha=255.0)
+    left, added = _blending()
+    grey = cv2.multiply(base, cv2.LUT(root, left), scale=1 / 255)
+    return np.asarray(cv2.add(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), cv2.applyColorMap(root, added)), np.uint8)
 
 
 def _draw_legend(strip: NDArray[np.uint8], answer: Answer, full_scale: float) -> None:

@@ -59,6 +59,18 @@ def tell_apart(shapes: Sequence[Sequence[int]], classes: int) -> tuple[int, int,
 class Engine(Protocol):
     """Runs one model. Not thread safe: one thread owns it.
 
+    **An engine whose device can go away** in mid-run, such as an Edge TPU, is to be wrapped in one that answers in any
+    case, by these rules:
+
+    1. ``invoke`` notices the loss, opens the same bundle on the CPU, and answers the same radiograph there. It says so
+       by ``Health.degrade(sentence)``, whose part is ``engine``.
+    2. The device is tried again between two radiographs, at growing intervals. It answers again, and
+       ``Health.recover()`` is called, only when it has given the golden vectors anew.
+    3. ``name`` and ``tolerance`` are those of what answered last: ``name`` is asked after each inference, so that each
+       finding tells what answered it. ``quantization`` is the bundle's, whatever runs it.
+    4. No call takes longer than half the watchdog's interval, or the service is started anew for it: a device that
+       hangs is waited for in a thread of its own.
+
     Attributes:
         name: The library, its version and its number of threads.
         quantization: Of the outputs.

@@ -7,10 +7,14 @@ numbers of the fields are those of TFLite's ``schema.fbs``, which only ever grow
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
-_SUBGRAPHS, _TENSORS, _INPUTS, _OUTPUTS = 2, 0, 1, 2
+_SUBGRAPHS, _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 2, 0, 1, 2, 3
 _SHAPE, _TYPE, _QUANTIZATION, _SCALE, _ZERO_POINT = 0, 1, 4, 2, 3
+_OPERATOR_CODES, _OLD_CODE, _CODE, _CODE_OF_OPERATOR = 1, 0, 3, 0
+# CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED; their second input is the weights.
+_MULTIPLYING: Final = frozenset({3, 4, 9})
 _TYPES: Final = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 9: "int8"}
 
 
@@ -40,6 +44,30 @@ def read_ports(model: bytes) -> tuple[list[Port], list[Port]]:
     return inputs, outputs
 
 
+def multiply_adds(model: bytes) -> int:
+    """How many multiply-adds one inference takes, by its convolutions and dense layers; 0 where it has none of ours.
+
+    Raises:
+        ValueError: It is no model.
+    """
+    try:
+        root = _Table(model, struct.unpack_from("<I", model)[0])
+        # A code above 127 stands in the newer field, and the older one has its largest number.
+        codes = [max(code.byte(_OLD_CODE), code.integer(_CODE)) for code in root.tables(_OPERATOR_CODES)]
+        graph = next(root.tables(_SUBGRAPHS))
+        shapes = [_port(tensor).shape for tensor in graph.tables(_TENSORS)]
+        total = 0
+        for operator in graph.tables(_OPERATORS):
+            if codes[operator.integer(_CODE_OF_OPERATOR)] in _MULTIPLYING:
+                weights = shapes[operator.numbers(_INPUTS, "i")[1]]
+                output = shapes[operator.numbers(_OUTPUTS, "i")[0]]
+                # Each weight is used once a pixel of the output.
+                total += prod(weights) * prod(output[1:-1])
+    except (struct.error, IndexError, StopIteration) as error:
+        raise ValueError("not a .tflite model") from error
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     data: bytes
@@ -55,6 +83,10 @@ class _Table:
     def byte(self, field: int) -> int:
         place = self.place(field)
         return 0 if place is None else int(self._number("b", place))
+
+    def integer(self, field: int) -> int:
+        place = self.place(field)
+        return 0 if place is None else int(self._number("i", place))
 
     def table(self, field: int) -> "_Table | None":
         place = self.place(field)

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_runtime.config import EngineChoice
+from edge_runtime.config.config import EngineChoice
 from edge_runtime.errors import EngineError
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.choice import choose_engine, preferred_engine
