@@ -1,0 +1,1 @@
+"""How the watcher does, and who is told."""
