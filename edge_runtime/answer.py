@@ -14,7 +14,9 @@ from edge_runtime.finding import Finding, Label, Model, Types, printable, timest
 from edge_runtime.gate.gate import NOT_LIKE_THE_LEARNED
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
-from edge_runtime.radiograph.decode import decode
+from edge_runtime.model.engines.interface import RawOutputs
+from edge_runtime.radiograph.careful import decode
+from edge_runtime.radiograph.decode import TOO_LARGE, Decode
 from edge_runtime.radiograph.prepare import prepare
 from edge_runtime.radiograph.reduce import Sides
 
@@ -34,11 +36,15 @@ class Answered(msgspec.Struct, frozen=True, eq=False):
         grey: The decoded radiograph as the model saw it, a negative made positive, a large JPEG reduced; ``uint8`` of
             shape ``(height, width)``; ``None`` where it could not be decoded.
         answer: What the model said; ``None`` for a rejected file.
+        heatmap: The bytes of a heat map that is there already: that of the answer which is given again.
+        same_as: That answer's row in the journal.
     """
 
     finding: Finding
     grey: NDArray[np.uint8] | None
     answer: Answer | None
+    heatmap: bytes | None = None
+    same_as: int | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, eq=False):
@@ -75,6 +81,7 @@ def open_radiograph(
     clock: Clock,
     received: datetime,
     read_milliseconds: float | None = None,
+    decoder: Decode | None = None,
 ) -> Opened:
     """Decode, screen and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
 
@@ -85,6 +92,7 @@ def open_radiograph(
         clock: For the time of each stage.
         received: When the file was met.
         read_milliseconds: What reading it took, if measured.
+        decoder: What decodes; ``None`` for ``careful.decode``, in this process.
     """
     begin = clock.seconds()
     stages = {} if read_milliseconds is None else {"read": read_milliseconds}
@@ -97,7 +105,7 @@ def open_radiograph(
         if isinstance(data, OSError):
             raise ImageError(f"cannot be read: {(data.strerror or str(data)).lower()}")
         start = clock.seconds()
-        grey = decode(data, least=least_sides(bundle))
+        grey = (decoder or decode)(data, least=least_sides(bundle))
         stages["decode"] = clock.milliseconds_since(start)
         start = clock.seconds()
         pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
@@ -113,19 +121,42 @@ def open_radiograph(
     except ImageError as error:
         reason = str(error)
     except MemoryError:
-        reason = "too large to be decoded in this machine's memory"
+        reason = TOO_LARGE
     stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
     return Opened(source, sha256, grey, pixels, reason, received, stages, distance, notes)
 
 
-def conclude(opened: Opened, classifier: Classifier, *, clock: Clock) -> Answered:
-    """Answer for a file that has been opened."""
+class Inferred(msgspec.Struct, frozen=True, eq=False):
+    """What the engine says to one radiograph, its name, and how long it took."""
+
+    outputs: RawOutputs
+    engine: str
+    milliseconds: float
+
+
+def infer(opened: Opened, classifier: Classifier, *, clock: Clock) -> Inferred | None:
+    """Ask the engine, in the thread that owns it, and nothing else; ``None`` for a file that was refused."""
+    if opened.pixels is None:
+        return None
     start = clock.seconds()
-    result = None if opened.pixels is None else classifier.classify(opened.pixels)
+    outputs = classifier.engine.invoke(opened.pixels)
+    return Inferred(outputs, classifier.engine.name, clock.milliseconds_since(start))
+
+
+def conclude(opened: Opened, inferred: Inferred | None, classifier: Classifier, *, clock: Clock) -> Answered:
+    """Answer for a file that has been opened; in any thread.
+
+    Args:
+        opened: The file.
+        inferred: From ``infer`` on it, by the same classifier.
+        classifier: Its bundle and operating point are used, its engine is not run.
+        clock: Says when the answer was ready.
+    """
+    result = None if inferred is None else classifier.interpret(inferred.outputs)
     stages = dict(opened.milliseconds)
     total = stages.pop("total")
-    if result is not None:
-        stages["infer"] = clock.milliseconds_since(start)
+    if inferred is not None:
+        stages["infer"] = inferred.milliseconds
         total += stages["infer"]
     stages["total"] = total
     distance, reason = opened.distance, opened.reason
@@ -148,7 +179,7 @@ def conclude(opened: Opened, classifier: Classifier, *, clock: Clock) -> Answere
         distance=None if distance is None else _rounded_distance(distance),
         notes=opened.notes,
         model=Model(name=classifier.bundle.info.name, sha256=classifier.bundle.sha256),
-        engine=classifier.engine.name,
+        engine=classifier.engine.name if inferred is None else inferred.engine,
         received=timestamp(opened.received),
         finished=timestamp(clock.now()),
         milliseconds={stage: round(milliseconds, 3) for stage, milliseconds in stages.items()},
@@ -164,12 +195,19 @@ def answer(
     clock: Clock,
     received: datetime,
     read_milliseconds: float | None = None,
+    decoder: Decode | None = None,
 ) -> Answered:
-    """``open_radiograph`` and ``conclude`` in one: answer for one file."""
+    """``open_radiograph``, ``infer`` and ``conclude`` in one: answer for one file."""
     opened = open_radiograph(
-        source, data, classifier.bundle, clock=clock, received=received, read_milliseconds=read_milliseconds
+        source,
+        data,
+        classifier.bundle,
+        clock=clock,
+        received=received,
+        read_milliseconds=read_milliseconds,
+        decoder=decoder,
     )
-    return conclude(opened, classifier, clock=clock)
+    return conclude(opened, infer(opened, classifier, clock=clock), classifier, clock=clock)
 
 
 def least_sides(bundle: Bundle) -> Sides:
