@@ -1,4 +1,4 @@
-"""Where radiographs come from. A source is one file here and one line in ``edge_runtime.watch``."""
+"""Where radiographs come from. A source is one file here and one line in ``edge_runtime.watch.command``."""
 
 import threading
 from collections.abc import Iterator

@@ -1,5 +1,6 @@
 """What the operating system tells of a folder, as hints: which file to look at, never what is in it."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -31,6 +32,9 @@ _LISTEN_TO: list[type[FileSystemEvent]] = [*_HEARD, DirCreatedEvent, DirMovedEve
 
 _MOST_HINTS = 10_000
 
+# It logs what it makes up for itself, such as an overflow of the kernel's queue, with tracebacks.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
+
 
 class FolderEvents(FileSystemEventHandler):
     """Collects the events below a folder until somebody asks.
@@ -43,6 +47,9 @@ class FolderEvents(FileSystemEventHandler):
         folder: Watched with everything below it.
         wake: Set when something was heard.
         observer: Makes the watchdog observer.
+
+    Attributes:
+        count: How many events there have been, of whatever files.
     """
 
     def __init__(self, folder: Path, wake: threading.Event, *, observer: Callable[[], BaseObserver] = Observer) -> None:
@@ -53,6 +60,9 @@ class FolderEvents(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._hints: dict[str, Heard] = {}
         self._lost = False
+        self.count = 0
+        # A folder that has just been made; what watchdog reports from within next was there before it listened.
+        self._new_folder = ""
 
     def start(self) -> OSError | None:
         """Begin to listen; the error that prevents it is returned, for the folder can be watched without."""
@@ -90,9 +100,14 @@ class FolderEvents(FileSystemEventHandler):
         """Called by watchdog's thread."""
         heard = _HEARD.get(type(event))
         path = os.fsdecode(event.dest_path or event.src_path)
+        if not self._new_folder or not path.startswith(self._new_folder + os.sep):
+            self._new_folder = path if isinstance(event, DirCreatedEvent) else ""
+        elif heard is Heard.CREATED and not event.is_synthetic:
+            heard = Heard.FOUND  # what was moved in with its folder is synthetic
         if heard is None or not path:
             return
         with self._lock:
+            self.count += 1
             # The last thing heard comes last, so that files are looked at in the order in which they were finished.
             self._hints.pop(path, None)
             if len(self._hints) < _MOST_HINTS:

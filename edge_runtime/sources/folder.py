@@ -1,47 +1,49 @@
 """A folder, and all below it, as a source of radiographs."""
 
-import errno
-import heapq
+import contextlib
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, Literal
 
+from edge_runtime.config.settings import WatchSettings
 from edge_runtime.errors import ImageError, UsageError
 from edge_runtime.file_state import FileState
 from edge_runtime.finding import printable
+from edge_runtime.health.health import Health
 from edge_runtime.sources import Work
+from edge_runtime.sources.attempts import READ_SECONDS, Attempts
 from edge_runtime.sources.events import FolderEvents
-from edge_runtime.sources.scan import is_ignored, walk
-from edge_runtime.sources.settle import Settling
+from edge_runtime.sources.listening import Listening
+from edge_runtime.sources.looks import First, Looks
+from edge_runtime.sources.patience import Patience, iterate
+from edge_runtime.sources.reading import Unread
+from edge_runtime.sources.retry import Retries
+from edge_runtime.sources.scan import Bounds, walk
+from edge_runtime.sources.settle import Settling, rank
+from edge_runtime.sources.telling import Telling
+from edge_runtime.watch.disposal import Disposal
 
-RESCAN_SECONDS = 60.0
+RESCAN_SECONDS: Final = 60.0
 """How often the folder is looked through for what the events missed."""
 
-POLL_SECONDS = 5.0
+POLL_SECONDS: Final = 5.0
 """The same where there are no events."""
 
-MAX_BYTES = 512 << 20
+MAX_BYTES: Final = 512 * 10**6
 """A larger file is refused unread. The largest detectors in use give about 40 MB uncompressed."""
 
-# Looking through the folder may take at most this part of the time.
-_SCAN_SHARE = 0.05
-# The kernel keeps 16,384 events by default; after a burst some may have been lost.
+# The kernel keeps 16,384 events by default; after so many some may have been lost.
 _BURST = 1000
 _TICK_SECONDS = 0.25
 _SCAN_STEP = 512
+# So often a folder of which nothing can be read is let rest before ``once`` gives it up.
+_MOST_RESTS = 6
 _OVER = object()
-
-_KINDS = {
-    stat.S_IFLNK: "a symbolic link, which is not followed: copy the file itself here",
-    stat.S_IFIFO: "a named pipe, not a file",
-    stat.S_IFSOCK: "a socket, not a file",
-    stat.S_IFBLK: "a device, not a file",
-    stat.S_IFCHR: "a device, not a file",
-}
 
 Knows = Callable[[bytes, FileState], bool]
 
@@ -54,22 +56,29 @@ class FolderSource:
     3. Symbolic links, pipes, sockets and devices are yielded, and ``read`` refuses them: they are never followed or
        opened.
     4. A file is yielded when it is complete by the rules of ``Settling``.
-    5. Among files found together the oldest comes first. At most ``settle.LIMIT`` files are held in memory; the others
-       are found again when those are done.
+    5. Of the complete files the oldest, or the newest, comes first (``Settling.order``). At most ``settle.LIMIT`` files
+       are held in memory; those that come after them are found again when these are done.
     6. A look through the folder at the start, every ``rescan`` seconds, and after many events finds what the events
-       have missed.
+       have missed; every ``poll`` seconds where they cannot be relied on (``Listening``).
+    7. A file that cannot be read for a reason that may pass is tried again by the rules of ``Retries``.
+    8. A folder that does not answer is waited for, and said to be; a single read that does not return is left behind.
 
     Args:
         folder: The folder.
         knows: Whether this content of this file has been answered.
-        exclude: A folder that is left out with everything below it, such as the results.
-        once: End when everything has been yielded, and nothing is waiting to become complete.
+        exclude: Folders that are left out with everything below them, such as the results.
+        once: End when everything has been yielded, and nothing is waiting to become complete or to be tried again.
         settling: The rules for complete files.
         events: Makes what collects the events of the folder, and sets the flag it is given when there are some.
         rescan: Seconds between two looks through the folder.
+        poll: The same where events cannot be relied on.
+        max_bytes: A larger file is refused unread.
+        read_seconds: How long a read may take.
+        disposal: Moves each file that the journal knows; ``None`` where files stay where they are.
         monotonic: Seconds, by a clock that nobody sets.
         now: The time of day.
         note: Takes one sentence for the person who runs this.
+        health: Told how the folder stands.
     """
 
     def __init__(
@@ -77,186 +86,215 @@ class FolderSource:
         folder: Path,
         knows: Knows,
         *,
-        exclude: Path | None = None,
+        exclude: Sequence[Path] = (),
         once: bool = False,
         settling: Settling | None = None,
         events: Callable[[Path, threading.Event], FolderEvents] = FolderEvents,
+        listening: Callable[..., Listening] = Listening,
         rescan: float = RESCAN_SECONDS,
+        poll: float = POLL_SECONDS,
+        max_bytes: int = MAX_BYTES,
+        read_seconds: float = READ_SECONDS,
+        disposal: Disposal | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         note: Callable[[str], None] = lambda _: None,
+        health: Health | None = None,
     ) -> None:
         self._root = os.fspath(folder.resolve())
-        self._knows = knows
-        self._exclude = None if exclude is None else os.fspath(exclude.resolve())
-        self._once = once
+        self._knows, self._once, self._disposal = knows, once, disposal
+        self._bounds = Bounds(self._root, tuple(os.fspath(one.resolve()) for one in exclude))
         self._settling = Settling() if settling is None else settling
+        self._retries = Retries()
+        self._looks = Looks(rescan, poll, monotonic())
+        self._max_bytes, self._monotonic, self._now = max_bytes, monotonic, now
+        self._health = Health() if health is None else health
+        self._tell = Telling(self._root, note, self._health)
+        self._attempts = Attempts(self._root, self._retries, self._tell, read_seconds, monotonic)
         self._wake = threading.Event()
         self._events = events(Path(self._root), self._wake)
-        self._rescan = rescan
-        self._poll = min(rescan, POLL_SECONDS)
-        self._monotonic = monotonic
-        self._now = now
-        self._note = note
-        self._noted: set[str] = set()
-        self._next_scan = monotonic()
-        self._scan_when_drained = False
+        self._listening = listening(self._root, self._events, retry=max(rescan, RESCAN_SECONDS), monotonic=monotonic)
+        self._patience: Patience | None = None
         # Whether nothing has been found or heard of since the last look through the folder began.
         self._is_drained = False
-        self._has_events: bool | None = None
-        self._root_id: tuple[int, int] | None = None
-        # Yielded and not done: the journal does not know them yet.
-        self._in_flight: dict[str, FileState] = {}
+        self._heard_by_look = 0
+        # The rank of the last file that was found in the last look, where there was no room for those behind it.
+        self._horizon: int | None = None
+        self._in_flight: dict[str, FileState] = {}  # yielded and not done: the journal does not know them yet
+        self._changed: list[str] = []  # while they were read
+        self._wanted: tuple[WatchSettings, int] | None = None
+        self._taken_over: tuple[WatchSettings, int] | None = None
 
     def work(self, stop: threading.Event) -> Iterator[Work]:
+        found = self._find(stop)
+        patience = self._patience = Patience(stop, self._tell.waiting, monotonic=self._monotonic)
+        try:
+            for work in iterate(found, patience):
+                self._tell.answers()
+                self._health.waiting(len(self._settling) + len(self._in_flight), self._looks.is_wanted)
+                if work is not None:
+                    yield work
+        finally:
+            self._patience = None
+            patience.end()
+            with contextlib.suppress(ValueError):  # it is in a call that does not return
+                found.close()
+
+    def read(self, work: Work) -> bytes | OSError | ImageError | None:
+        found = self._attempts.read(work, self._path(work.key), self._max_bytes, self._patience)
+        if found is not None and not isinstance(found, Unread):
+            return found
+        self._release(work)
+        if found is Unread.CHANGED:
+            self._changed.append(self._path(work.key))
+        return None
+
+    def change(self, settings: WatchSettings, max_bytes: int) -> None:
+        """Take over other intervals, another order and another limit; may be called from any thread."""
+        self._wanted = settings, max_bytes
+        self._wake.set()
+
+    def done(self, work: Work) -> None:
+        if self._disposal is not None:
+            self._disposal.dispose(work.key, work.state)
+        self._release(work)
+
+    def _release(self, work: Work) -> None:
+        self._in_flight.pop(self._path(work.key), None)
+
+    def _find(self, stop: threading.Event) -> Generator[Work | None, None, None]:
+        """The work, and ``None`` now and then: each step is a call that may not return."""
         look: Iterator[None] | None = None
         try:
             while not stop.is_set():
-                self._absorb_events()
-                if look is None and self._is_scan_due():
+                self._absorb()
+                now = self._monotonic()
+                if look is None:  # a look that has begun ends by the rules it began with
+                    self._take_over(now)
+                if look is None and self._is_look_due(now):
                     look = self._look_through()
                 if look is not None and next(look, _OVER) is _OVER:
                     look = None
-                    if self._once and self._is_drained and len(self._settling) == 0:
+                    if self._is_over():
                         return
-                complete = self._settling.take(self._monotonic())
+                complete = None if self._retries.is_resting(now) else self._settling.take(now)
                 if complete is not None:
                     self._is_drained = False
-                    yield from self._to_work(*complete)
-                elif look is None:
-                    self._sleep()
+                    yield self._to_work(*complete)
+                else:
+                    if look is None:
+                        self._sleep(now)
+                    yield None
         finally:
             self._events.stop()
 
-    def read(self, work: Work) -> bytes | OSError | ImageError | None:
-        path = self._path(work)
-        kind = _KINDS.get(stat.S_IFMT(work.state.mode))
-        if kind is not None:
-            return ImageError(kind)
-        if work.state.size > MAX_BYTES:
-            return ImageError(f"larger than {MAX_BYTES >> 20} MiB")
-        try:
-            # Not blocking and not following: the file may have been replaced by a pipe or a link in the meantime.
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                before = FileState.of(os.fstat(file.fileno()))
-                data = file.read() if before.same_content(work.state) else b""
-                after = FileState.of(os.fstat(file.fileno()))
-        except FileNotFoundError:
-            self._note(f"{work.source} was gone before it could be read")
-            self.done(work)
+    def _take_over(self, now: float) -> None:
+        wanted = self._wanted
+        if wanted is None or wanted is self._taken_over:
+            return
+        self._taken_over = wanted
+        settings, self._max_bytes = wanted
+        self._settling.change(settings.settle, settings.order)
+        self._looks.change(settings.rescan, settings.poll, now)
+        self._horizon = None
+
+    def _to_work(self, path: str, state: FileState) -> Work | None:
+        if self._horizon is not None and rank(self._settling.order, state) > self._horizon:
+            return None  # its turn is after others that the next look finds, and finds it, too
+        if stat.S_ISDIR(state.mode) or self._standing(path, state) != "news":
             return None
-        except OSError as error:
-            if error.errno != errno.ELOOP:
-                return error
-        else:
-            if after.same_content(work.state) and len(data) == after.size:
-                return data
-        # Somebody wrote to the file, or replaced it, after it had settled.
-        self.done(work)
-        self._settling.track(path, self._monotonic())
-        return None
-
-    def done(self, work: Work) -> None:
-        self._in_flight.pop(self._path(work), None)
-
-    def _to_work(self, path: str, state: FileState) -> Iterator[Work]:
+        self._in_flight[path] = state
         name = path[len(self._root) + 1 :]
-        if self._is_news(path, state):
-            self._in_flight[path] = state
-            yield Work(printable(name), os.fsencode(name), state, self._now())
+        return Work(printable(name), os.fsencode(name), state, self._now())
 
-    def _is_news(self, path: str, state: FileState) -> bool:
+    def _standing(self, path: str, state: FileState) -> Literal["in hand", "answered", "news"]:
         # In this order: what is done leaves the first after it has entered the second.
         in_flight = self._in_flight.get(path)
         if in_flight is not None and in_flight.same_content(state):
-            return False
-        return not self._knows(os.fsencode(path[len(self._root) + 1 :]), state)
+            return "in hand"
+        name = os.fsencode(path[len(self._root) + 1 :])
+        if not self._knows(name, state):
+            return "news"
+        if self._disposal is not None:
+            self._disposal.dispose(name, state)
+        return "answered"
 
-    def _path(self, work: Work) -> str:
-        return os.path.join(self._root, os.fsdecode(work.key))  # noqa: PTH118 (a name in any encoding stays a str)
+    def _path(self, key: bytes) -> str:
+        return os.path.join(self._root, os.fsdecode(key))  # noqa: PTH118 (a name in any encoding stays a str)
 
-    def _sleep(self) -> None:
-        now = self._monotonic()
-        due = min(self._settling.due() or self._next_scan, self._next_scan)
-        self._wake.wait(min(max(due - now, 0.001), _TICK_SECONDS))
+    def _sleep(self, now: float) -> None:
+        due = [self._looks.next, self._retries.due(), self._settling.due()]
+        if self._retries.is_resting(now):
+            due[2] = self._retries.rest_until()
+        soonest = min(one for one in due if one is not None)
+        self._wake.wait(min(max(soonest - now, 0.001), _TICK_SECONDS))
         self._wake.clear()
 
-    # What the events tell
+    # What the events tell, and what is to be looked at again
 
-    def _absorb_events(self) -> None:
+    def _absorb(self) -> None:
         hints, lost = self._events.drain()
         now = self._monotonic()
         self._is_drained &= not hints
         for path, heard in hints.items():
-            if self._is_candidate(path) and not self._settling.track(path, now, heard=heard):
-                lost = True
-        if lost or len(hints) >= _BURST:
-            self._scan_when_drained = True
-
-    def _is_candidate(self, path: str) -> bool:
-        if not path.startswith(self._root + os.sep) or self._is_excluded(path):
-            return False
-        return not any(is_ignored(part) for part in Path(path[len(self._root) + 1 :]).parts)
-
-    def _is_excluded(self, path: str) -> bool:
-        return self._exclude is not None and (path == self._exclude or path.startswith(self._exclude + os.sep))
+            if self._bounds.hold(path):
+                self._retries.forget(path)
+                lost |= not self._settling.track(path, now, heard=heard)
+        if lost or self._events.count - self._heard_by_look >= _BURST:
+            self._looks.is_wanted = True
+        while self._changed:
+            self._settling.track(self._changed.pop(), now)
+        if (again := self._retries.take(now)) is not None:
+            self._settling.track(again, now)
 
     # What a look through the folder finds
 
-    def _is_scan_due(self) -> bool:
-        idle = len(self._settling) == 0
-        return self._monotonic() >= self._next_scan or (idle and (self._scan_when_drained or self._once))
+    def _is_look_due(self, now: float) -> bool:
+        is_idle = len(self._settling) == 0 and not self._retries.is_resting(now)
+        # ``once`` ends with a look that finds nothing.
+        is_last = self._once and is_idle and not self._retries.waiting
+        return is_last or self._looks.is_due(now, is_idle=is_idle)
+
+    def _is_over(self) -> bool:
+        if self._once and self._retries.rests > _MOST_RESTS:
+            raise UsageError(f"{self._tell.failing()}; mend that and start again: the rest is answered then")
+        return self._once and self._is_drained and len(self._settling) == 0 and not self._retries.waiting
 
     def _look_through(self) -> Iterator[None]:
         """Look through the folder, in steps, so that what arrives meanwhile does not wait."""
         began, spent = self._monotonic(), 0.0
-        if not self._listen():
-            self._next_scan = began + self._poll
+        if not self._is_there():
+            self._looks.failed(began)
             return
-        room = max(self._settling.room, 1)
-        news: list[tuple[int, str]] = []
-        more, self._is_drained = False, True
-        for count, (path, state) in enumerate(walk(self._root, self._is_excluded, self._note_once), start=1):
-            if state is not None and self._is_news(path, state):
-                news.append((state.mtime_ns, path))
-                if len(news) > 2 * room:
-                    news, more = heapq.nsmallest(room, news), True
+        first = First(max(self._settling.limit // 2, 1))
+        self._is_drained, self._looks.is_wanted, self._heard_by_look = True, False, self._events.count
+        walked = walk(self._root, self._bounds.leave_out, self._tell.cannot_look)
+        for count, (path, state) in enumerate(walked, start=1):
+            if state is not None and not self._retries.holds(path) and self._standing(path, state) == "news":
+                first.add(rank(self._settling.order, state), path)
             if count % _SCAN_STEP == 0:
                 spent += self._monotonic() - began
                 yield
                 began = self._monotonic()
-        for _, path in sorted(news):
+        news = first.files()
+        more = first.more
+        self._horizon = news[-1][0] if more else None
+        for _, path in news:
             more |= not self._settling.track(path, self._monotonic())
         self._is_drained &= not news
-        self._scan_when_drained = more
+        self._tell.parked(self._retries)
         ended = self._monotonic()
-        every = self._rescan if self._has_events else self._poll
-        self._next_scan = ended + max(every, (spent + ended - began) / _SCAN_SHARE)
+        self._looks.ended(ended, spent + ended - began, is_polled=not self._listening.is_reliable, more=more)
 
-    def _listen(self) -> bool:
-        """Start the events, or start them again after the folder has been away; returns whether the folder is there."""
+    def _is_there(self) -> bool:
+        """Listen to the folder, again if it has been away; whether it is there."""
         try:
-            there = os.stat(self._root)  # noqa: PTH116
+            self._listening.attend()
         except OSError as error:
             if self._once:
-                raise UsageError(f"{self._root} cannot be looked at any more: {error.strerror}.") from error
-            if self._root_id is not None:
-                self._note(f"{self._root} is gone ({error.strerror}); it is looked for every {self._poll:.0f} s")
-            self._root_id = None
+                raise UsageError(f"{printable(self._root)} cannot be looked at any more: {error.strerror}.") from error
+            self._tell.gone(error, self._looks.poll)
             return False
-        root_id = (there.st_dev, there.st_ino)
-        if root_id != self._root_id or not self._events.alive:
-            error_or_none = self._events.start()
-            self._root_id = root_id
-            self._has_events = error_or_none is None
-            if error_or_none is not None:
-                self._note_once(
-                    f"no events from {self._root} ({error_or_none.strerror or error_or_none}): "
-                    f"it is looked through every {self._poll:.0f} s instead"
-                )
+        self._tell.there(self._listening, self._looks.poll)
+        self._settling.lengthen(None if self._listening.is_reliable else self._looks.poll)
         return True
-
-    def _note_once(self, sentence: str) -> None:
-        if sentence not in self._noted:
-            self._noted.add(sentence)
-            self._note(sentence)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from edge_runtime.file_state import FileState
 
@@ -18,14 +19,25 @@ who waits for the answer does not notice it next to walking to the screen.
 PATIENCE = 30.0
 """Seconds to wait for the writer of an unchanging file to close it, before its close event is taken for lost."""
 
-LIMIT = 4096
+UNHEARD_SECONDS = 5.0
+"""Seconds a file must lie unchanged of which something may have gone unheard."""
+
+LIMIT = 8192
 """Files tracked at once. What does not fit is found by the next look through the folder."""
+
+Order = Literal["oldest", "newest"]
+
+
+def rank(order: Order, state: FileState) -> int:
+    """Where a file stands among others: the least comes first."""
+    return state.mtime_ns if order == "oldest" else -state.mtime_ns
 
 
 class Heard(Enum):
     """What an event of the folder told of a file."""
 
     CREATED = "it was created, linked or moved in"
+    FOUND = "it lay in a new folder when that could first be listened to"
     WRITTEN = "something was written to it"
     CLOSED = "who wrote to it closed it, or moved it from one name to another"
 
@@ -33,8 +45,9 @@ class Heard(Enum):
 @dataclass(slots=True)
 class _Tracked:
     state: FileState
-    being_written: bool
+    writer: Literal["none", "open", "unknown"]
     due: float
+    is_ready: bool = False
 
 
 class Settling:
@@ -50,31 +63,46 @@ class Settling:
        time stamps are coarse (4 ms on ext4, 2 s on FAT): a write can leave size and time as they were.
     4. No writer is known to hold it open: since the last event of a write, or since an empty file was created, the file
        has been closed, or nothing has happened for ``patience`` seconds (events can be lost, and a close with them).
+    5. A file that lay in a new folder before that could be listened to has lain unchanged for 5 seconds, or been closed
+       since: its writer may have begun unheard.
 
-    A file is handed out once and then forgotten: what happens to it later is a new notice, by the same rules.
+    A file is handed out once and then forgotten: what happens to it later is a new notice, by the same rules. Of the
+    complete ones the oldest, or the newest, by modification time is handed out first; a file that is still being
+    written keeps none of them waiting.
 
     Closing a file or moving it into place ends the wait of rule 4 and does not shorten that of rule 2: a scanner that
     appends in three goes closes its file three times, and a finished download may be moved into place before its time
     stamp is set. Nor does an old modification time shorten it: a share's clock may be wrong, and a program that keeps
     the times of what it copies may set them first.
+
+    Args:
+        delay: Seconds of rule 2; also of rule 5, where that is longer.
+        order: Which of the complete files is handed out first.
+        patience: Seconds of rule 4.
+        limit: How many files are tracked at once.
+        stat: Looks at a file.
     """
 
     def __init__(
         self,
         delay: float = DEFAULT_DELAY,
         *,
+        order: Order = "oldest",
         patience: float = PATIENCE,
         limit: int = LIMIT,
         stat: Callable[[str], os.stat_result] = os.lstat,
     ) -> None:
-        self._delay = delay
+        self.order = order
+        self.limit = limit
+        self._delay = self._least_delay = delay
         self._patience = max(patience, delay)
-        self._limit = limit
         self._stat = stat
         self._tracked: dict[str, _Tracked] = {}
         # (due, order, path); an entry whose due time is no longer the file's is stale and skipped.
         self._queue: list[tuple[float, int, str]] = []
-        self._order = 0
+        # (rank, count, path) of files whose wait is over; stale where the file is tracked no more, or waits again.
+        self._ready: list[tuple[int, int, str]] = []
+        self._count = 0
 
     def __len__(self) -> int:
         return len(self._tracked)
@@ -85,7 +113,28 @@ class Settling:
     @property
     def room(self) -> int:
         """How many more files can be tracked."""
-        return self._limit - len(self._tracked)
+        return self.limit - len(self._tracked)
+
+    def lengthen(self, delay: float | None) -> None:
+        """From now on let files lie unchanged for so long, if that is longer than wanted; ``None`` ends that.
+
+        Where no events are heard, nothing but the time that a file lies unchanged tells that its writer is done.
+        """
+        self._delay = self._least_delay if delay is None else max(self._least_delay, delay)
+        self._patience = max(self._patience, self._delay)
+
+    def change(self, delay: float, order: Order) -> None:
+        """Follow other rules from now on; what ``lengthen`` said has to be said again.
+
+        With another order, files that are complete are forgotten, to be found again in it. Those that are being written
+        stay known as such.
+        """
+        self._delay = self._least_delay = delay
+        self._patience = max(self._patience, delay)
+        if order != self.order:
+            for path in [path for path, tracked in self._tracked.items() if tracked.is_ready]:
+                self.forget(path)
+            self.order = order
 
     def track(self, path: str, now: float, *, heard: Heard | None = None) -> bool:
         """Notice a file.
@@ -109,12 +158,14 @@ class Settling:
             self.forget(path)
             return True
         if tracked is None:
-            tracked = self._tracked[path] = _Tracked(state, False, now)
+            tracked = self._tracked[path] = _Tracked(state, "none", now)
         tracked.state = state
-        if heard is Heard.CREATED:
-            tracked.being_written |= state.size == 0
-        elif heard is not None:
-            tracked.being_written = heard is Heard.WRITTEN
+        if heard is Heard.WRITTEN or (heard is Heard.CREATED and state.size == 0):
+            tracked.writer = "open"
+        elif heard is Heard.CLOSED:
+            tracked.writer = "none"
+        elif heard is Heard.FOUND and tracked.writer == "none":
+            tracked.writer = "unknown"
         self._await(path, tracked, now)
         return True
 
@@ -124,12 +175,19 @@ class Settling:
     def due(self) -> float | None:
         """When ``take`` has something to look at again, by the same clock; ``None`` while nothing is tracked."""
         self._drop_stale()
+        if self._ready:
+            path = self._ready[0][2]
+            return self._tracked[path].due
         return self._queue[0][0] if self._queue else None
 
     def take(self, now: float) -> tuple[str, FileState] | None:
-        """Hand out one file that is complete, the one that has been so for longest, or ``None``."""
-        while (due := self.due()) is not None and due <= now:
-            path = heapq.heappop(self._queue)[2]
+        """Hand out one file that is complete, the first by the order, or ``None``."""
+        while True:
+            self._make_ready(now)
+            self._drop_stale()
+            if not self._ready:
+                return None
+            path = heapq.heappop(self._ready)[2]
             tracked = self._tracked[path]
             try:
                 state = FileState.of(self._stat(path))
@@ -141,21 +199,48 @@ class Settling:
                 return path, state
             tracked.state = state
             self._await(path, tracked, now)
-        return None
+
+    def _make_ready(self, now: float) -> None:
+        while self._queue and self._queue[0][0] <= now:
+            entry = heapq.heappop(self._queue)
+            if self._is_waiting(entry):
+                tracked = self._tracked[entry[2]]
+                tracked.is_ready = True
+                heapq.heappush(self._ready, (rank(self.order, tracked.state), self._number(), entry[2]))
+                self._shrink()
 
     def _await(self, path: str, tracked: _Tracked, now: float) -> None:
-        tracked.due = now + (self._patience if tracked.being_written else self._delay)
-        self._order += 1
-        heapq.heappush(self._queue, (tracked.due, self._order, path))
-        # A file written to for hours leaves one stale entry an event behind.
-        if len(self._queue) > 2 * self._limit:
-            self._queue = [entry for entry in self._queue if self._is_current(entry)]
-            heapq.heapify(self._queue)
+        waits = {"none": self._delay, "open": self._patience, "unknown": max(self._delay, UNHEARD_SECONDS)}
+        tracked.due = now + waits[tracked.writer]
+        tracked.is_ready = False
+        heapq.heappush(self._queue, (tracked.due, self._number(), path))
+        self._shrink()
 
-    def _is_current(self, entry: tuple[float, int, str]) -> bool:
+    def _number(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _is_waiting(self, entry: tuple[float, int, str]) -> bool:
         due, _, path = entry
-        return path in self._tracked and self._tracked[path].due == due
+        tracked = self._tracked.get(path)
+        return tracked is not None and not tracked.is_ready and tracked.due == due
+
+    def _is_ready(self, entry: tuple[int, int, str]) -> bool:
+        place, _, path = entry
+        tracked = self._tracked.get(path)
+        return tracked is not None and tracked.is_ready and rank(self.order, tracked.state) == place
 
     def _drop_stale(self) -> None:
-        while self._queue and not self._is_current(self._queue[0]):
+        while self._queue and not self._is_waiting(self._queue[0]):
             heapq.heappop(self._queue)
+        while self._ready and not self._is_ready(self._ready[0]):
+            heapq.heappop(self._ready)
+
+    def _shrink(self) -> None:
+        # A file written to for hours leaves one stale entry an event behind.
+        if len(self._queue) > 2 * self.limit:
+            self._queue = [entry for entry in self._queue if self._is_waiting(entry)]
+            heapq.heapify(self._queue)
+        if len(self._ready) > 2 * self.limit:
+            self._ready = [entry for entry in self._ready if self._is_ready(entry)]
+            heapq.heapify(self._ready)

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog.events import FileClosedEvent, FileModifiedEvent, FileMovedEvent, FileOpenedEvent
+from watchdog.events import (
+    DirCreatedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileOpenedEvent,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -125,3 +132,41 @@ def test_starting_again_after_the_folder_was_deleted(tmp_path: Path) -> None:
 
     heard_until(events, lambda heard: str(folder / "a.png") in heard)
     events.stop()
+
+
+def test_what_lay_in_a_new_folder_is_told_from_what_was_moved_in(tmp_path: Path) -> None:
+    events = FolderEvents(tmp_path, threading.Event())
+    moved_with_its_folder = FileCreatedEvent("/in/moved/a")
+    moved_with_its_folder.is_synthetic = True
+
+    for event in (
+        FileCreatedEvent("/in/before"),
+        DirCreatedEvent("/in/new"),
+        FileCreatedEvent("/in/new/a"),
+        DirCreatedEvent("/in/new/deep"),
+        FileCreatedEvent("/in/new/deep/b"),
+        FileCreatedEvent("/in/other"),
+        FileCreatedEvent("/in/new/later"),
+        DirCreatedEvent("/in/moved"),
+        moved_with_its_folder,
+    ):
+        events.on_any_event(event)
+
+    assert events.drain()[0] == {
+        "/in/before": Heard.CREATED,
+        "/in/new/a": Heard.FOUND,
+        "/in/new/deep/b": Heard.FOUND,
+        "/in/other": Heard.CREATED,
+        "/in/new/later": Heard.CREATED,
+        "/in/moved/a": Heard.CREATED,
+    }
+
+
+def test_events_are_counted_whatever_they_tell(tmp_path: Path) -> None:
+    events = FolderEvents(tmp_path, threading.Event())
+
+    for _ in range(7):
+        events.on_any_event(FileModifiedEvent("/in/a"))
+    events.drain()
+
+    assert events.count == 7

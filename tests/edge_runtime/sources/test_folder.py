@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from watchdog.observers.api import BaseObserver
+from watchdog.events import FileModifiedEvent
+from watchdog.observers.api import BaseObserver, EventEmitter
 
+from edge_runtime.config.settings import WatchSettings
 from edge_runtime.errors import ImageError, UsageError
 from edge_runtime.file_state import FileState
-from edge_runtime.sources import Work
+from edge_runtime.health.health import Health
+from edge_runtime.sources import Work, attempts, patience, reading, retry, telling
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.events import FolderEvents
 from edge_runtime.sources.folder import MAX_BYTES, FolderSource
-from edge_runtime.sources.settle import Settling
+from edge_runtime.sources.listening import Listening
+from edge_runtime.sources.settle import Order, Settling
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.edge_runtime.pictures import put
 
@@ -96,7 +100,7 @@ def test_the_excluded_folder_is_left_out(tmp_path: Path) -> None:
     put(tmp_path / "results" / "a.png.json", b"2")
     put(tmp_path / "results-of-ours" / "b.png", b"3")
 
-    _, work = drained(tmp_path, exclude=tmp_path / "results")
+    _, work = drained(tmp_path, exclude=(tmp_path / "results",))
 
     assert sorted(w.source for w in work) == ["a.png", "results-of-ours/b.png"]
 
@@ -199,7 +203,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 
     source, (work,) = drained(tmp_path)
 
-    assert str(source.read(work)) == "larger than 512 MiB"
+    assert str(source.read(work)) == "larger than 512 MB"
 
 
 def test_a_file_that_cannot_be_read_gives_the_error() -> None:
@@ -223,7 +227,7 @@ def test_a_subfolder_that_cannot_be_looked_through_is_told_once() -> None:
         _, work = drained(folder, note=notes.append)
 
     assert [w.source for w in work] == ["a.png"]
-    assert notes == [f"{folder}/locked cannot be looked through: Permission denied"]
+    assert notes == [f"{folder}/locked cannot be looked at: Permission denied"]
 
 
 def test_a_file_that_vanished_is_dropped_and_told(tmp_path: Path) -> None:
@@ -319,7 +323,11 @@ def test_without_events_the_folder_is_looked_through(tmp_path: Path) -> None:
         put(tmp_path / "a.png", b"x")
         wait_for(1)
 
-    assert notes == [f"no events from {tmp_path} (inotify watch limit reached): it is looked through every 0 s instead"]
+    assert notes == [
+        f"the system has no inotify watch left for {tmp_path} and its folders: it is looked through every 0.02 s "
+        "instead; raise fs.inotify.max_user_watches (sysctl -w fs.inotify.max_user_watches=524288, and that line in "
+        "/etc/sysctl.d/90-edge-pneumo.conf to keep it)"
+    ]
 
 
 def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
@@ -361,3 +369,443 @@ def test_stops_when_told(tmp_path: Path) -> None:
         stop.set()
 
     assert len(found) == 1
+
+
+# Order and deep backlogs
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_the_order_holds_for_more_files_than_are_held_in_memory(tmp_path: Path, order: Order) -> None:
+    for number in range(60):
+        put(tmp_path / f"{number % 7}" / f"{number:02}.png", b"x", age=number)
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0, order=order, limit=8))
+
+    names = [w.source[-6:-4] for w in source.work(threading.Event())]
+
+    expected = [f"{number:02}" for number in range(60)]
+    assert names == (expected if order == "newest" else expected[::-1])
+
+
+def arriving_during_a_backlog(tmp_path: Path, order: Order) -> list[str]:
+    """The order in which a backlog is yielded when, after a while, a fresh file arrives."""
+    folder = tmp_path / "in"
+    for number in range(40):
+        put(folder / f"{number:02}.png", b"x", age=1000 - number)
+    fresh = put(tmp_path / "fresh.png", b"x")
+    heard: list[threading.Event] = []
+
+    def listen(root: Path, wake: threading.Event) -> FolderEvents:
+        heard.append(wake)
+        return FolderEvents(root, wake)
+
+    source = FolderSource(
+        folder, nothing_known, settling=Settling(0.0, order=order, limit=8), events=listen, rescan=NEVER
+    )
+    names = []
+    for work in source.work(stop := threading.Event()):
+        names.append(work.source)
+        if len(names) == 3:
+            fresh.rename(folder / "fresh.png")
+            assert heard[0].wait(DEADLINE)
+        if len(names) == 41:
+            stop.set()
+    return names
+
+
+def test_oldest_first_what_arrives_waits_for_the_whole_backlog(tmp_path: Path) -> None:
+    assert arriving_during_a_backlog(tmp_path, "oldest") == [f"{number:02}.png" for number in range(40)] + ["fresh.png"]
+
+
+def test_newest_first_what_arrives_does_not_wait_for_the_backlog(tmp_path: Path) -> None:
+    names = arriving_during_a_backlog(tmp_path, "newest")
+
+    assert names.index("fresh.png") <= 5
+    names.remove("fresh.png")
+    assert names == [f"{number:02}.png" for number in reversed(range(40))]
+
+
+def test_a_modification_time_in_the_future_or_before_the_epoch_is_no_obstacle(tmp_path: Path) -> None:
+    for name, moment in {"future.png": 4e9, "past.png": -1e9, "now.png": time.time()}.items():
+        os.utime(put(tmp_path / name, b"x"), (moment, moment))
+
+    _, work = drained(tmp_path)
+
+    assert [w.source for w in work] == ["past.png", "now.png", "future.png"]
+
+
+# What cannot be read just now
+
+
+class Disk:
+    """Reads really, but for the files that fail just now."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.errors: dict[bytes, int] = {}
+        self.reads: list[bytes] = []
+        self._really = reading.read_file
+        monkeypatch.setattr(attempts, "read_file", self._read)
+        monkeypatch.setattr(retry, "BACKOFF", (0.01, 0.01, 0.01, 0.01, 0.01))
+
+    def _read(self, root: str, name: bytes, state: FileState, max_bytes: int) -> object:
+        self.reads.append(name)
+        number = self.errors.get(name)
+        return self._really(root, name, state, max_bytes) if number is None else OSError(number, os.strerror(number))
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def read_all(source: FolderSource, on_read: Callable[[str], None] = lambda _: None) -> dict[str, object]:
+    """What each file gave, as the read-ahead reads it."""
+    given: dict[str, object] = {}
+    for work in source.work(threading.Event()):
+        data = source.read(work)
+        if data is not None:
+            assert work.source not in given
+            given[work.source] = data
+        on_read(work.source)
+    return given
+
+
+def test_a_read_that_fails_for_now_is_tried_again_and_the_others_are_not_kept_waiting(
+    tmp_path: Path, disk: Disk
+) -> None:
+    put(tmp_path / "bad.png", b"bad", age=100)
+    for number in range(5):
+        put(tmp_path / f"{number}.png", b"x")
+    disk.errors = {b"bad.png": errno.EIO}
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0))
+
+    given = read_all(source, lambda name: disk.errors.clear() if name == "4.png" else None)
+
+    assert disk.reads[0] == b"bad.png"
+    assert list(given) == ["0.png", "1.png", "2.png", "3.png", "4.png", "bad.png"]
+    assert given["bad.png"] == b"bad"
+
+
+def test_what_cannot_be_read_after_all_tries_is_parked_and_said(tmp_path: Path, disk: Disk) -> None:
+    put(tmp_path / "bad.png", b"bad", age=100)
+    for number in range(20):
+        put(tmp_path / f"{number}.png", b"x")
+    disk.errors = {b"bad.png": errno.EIO}
+    notes, health = list[str](), Health()
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0), note=notes.append, health=health)
+
+    given = read_all(source)
+
+    assert "bad.png" not in given  # no finding: nothing is known of it
+    assert len(given) == 20
+    assert disk.reads.count(b"bad.png") == 1 + len(retry.BACKOFF)
+    sentence = "bad.png cannot be read (input/output error); it is tried again every 15 minutes"
+    assert notes == [sentence]
+    state = health.snapshot()
+    assert state.last_error is not None
+    assert state.last_error.reason == sentence
+    assert [one.reason for one in state.degraded] == ["1 file cannot be read; it is tried again every 15 minutes"]
+
+
+def test_a_parked_file_is_tried_again_and_by_the_next_start(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "PARKED_SECONDS", 0.02)
+    put(tmp_path / "bad.png", b"bad", age=100)
+    disk.errors, stop, health = {b"bad.png": errno.EIO}, threading.Event(), Health()
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0), rescan=NEVER, health=health)
+    given = []
+
+    for work in source.work(stop):
+        if (data := source.read(work)) is not None:
+            given.append(data)
+            stop.set()
+        put(tmp_path / f"{len(disk.reads)}.png", b"x")  # others can be read, so that it is not the folder
+        if disk.reads.count(b"bad.png") == 9:
+            assert health.snapshot().degraded
+            disk.errors.clear()
+        if disk.reads[-1] != b"bad.png":
+            stop.clear()
+            given.clear()
+            source.done(work)
+        if disk.reads.count(b"bad.png") > 9:
+            break
+
+    assert given == [b"bad"]
+    assert read_all(FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0)))["bad.png"] == b"bad"
+
+
+def test_an_error_that_lasts_is_given_at_once(tmp_path: Path, disk: Disk) -> None:
+    put(tmp_path / "locked.png", b"x")
+    disk.errors = {b"locked.png": errno.EACCES}
+
+    given = read_all(FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0)))
+
+    assert isinstance(given["locked.png"], OSError)
+    assert disk.reads == [b"locked.png"]
+
+
+def test_a_folder_of_which_nothing_can_be_read_rests_and_then_goes_on(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_LONGEST_REST", 0.02)
+    names = [f"{number:02}.png" for number in range(30)]
+    for name in names:
+        put(tmp_path / name, b"x")
+    disk.errors = {name.encode(): errno.ESTALE for name in names}
+    notes, health, stop, given = list[str](), Health(), threading.Event(), list[str]()
+    source = FolderSource(
+        tmp_path, nothing_known, settling=Settling(0.0), rescan=NEVER, note=notes.append, health=health
+    )
+    degraded: list[str] = []
+
+    for work in source.work(stop):
+        if source.read(work) is not None:
+            given.append(work.source)
+        elif len(disk.reads) == 40:
+            degraded = [one.reason for one in health.snapshot().degraded]
+            disk.errors.clear()
+        if len(given) == 30:
+            stop.set()
+
+    assert sorted(given) == names
+    assert degraded == [f"files in {tmp_path} cannot be read (stale file handle)"]
+    assert notes == [*degraded, f"files in {tmp_path} can be read again"]  # and none was parked
+    assert not health.snapshot().degraded
+
+
+def test_nothing_is_read_while_the_folder_rests(tmp_path: Path, disk: Disk) -> None:
+    names = [f"{number:02}.png" for number in range(30)]
+    for name in names:
+        put(tmp_path / name, b"x")
+    disk.errors, stop = {name.encode(): errno.EIO for name in names}, threading.Event()
+
+    class Turns(Health):
+        left = 60
+
+        def waiting(self, _files: int, _more: bool) -> None:
+            self.left -= 1
+            if not self.left:
+                stop.set()
+
+    # The rest never ends, for no time passes.
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0), monotonic=lambda: 0.0, health=Turns())
+    for work in source.work(stop):
+        assert source.read(work) is None
+
+    assert len(disk.reads) == retry.IN_A_ROW
+
+
+def test_once_a_folder_of_which_nothing_can_be_read_is_an_error(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_LONGEST_REST", 0.001)
+    names = [f"{number:02}.png" for number in range(10)]
+    for name in names:
+        put(tmp_path / name, b"x")
+    disk.errors = {name.encode(): errno.EIO for name in names}
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0), rescan=0.01)
+
+    with pytest.raises(UsageError, match=r"cannot be read \(input/output error\); mend that and start again"):
+        read_all(source)
+
+
+# A share that does not answer
+
+
+def test_a_read_that_does_not_return_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "hangs.png", b"x", age=100)
+    for number in range(3):
+        put(tmp_path / f"{number}.png", b"x")
+    back = threading.Event()
+    monkeypatch.setattr(patience, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "BACKOFF", (0.01,) * 5)
+    read = reading.read_file
+
+    def hang(root: str, name: bytes, state: FileState, max_bytes: int) -> object:
+        if name == b"hangs.png" and not back.is_set():
+            assert back.wait(DEADLINE)
+        return read(root, name, state, max_bytes)
+
+    monkeypatch.setattr(attempts, "read_file", hang)
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0), read_seconds=0.05)
+
+    given = read_all(source, lambda name: back.set() if name == "2.png" else None)
+
+    assert list(given) == ["0.png", "1.png", "2.png", "hangs.png"]
+
+
+def test_a_folder_that_does_not_answer_is_said_to_and_does_not_keep_the_program_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.png", b"x")
+    back, stop, notes, health = threading.Event(), threading.Event(), list[str](), Health()
+    monkeypatch.setattr(patience, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(telling, "SILENT_SECONDS", 0.03)
+
+    def stat(path: str) -> os.stat_result:
+        assert back.wait(DEADLINE)
+        return os.lstat(path)
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        health.beat()
+        health.beat_with("read-ahead")
+        stop.set()
+
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0, stat=stat), note=note, health=health)
+
+    assert list(source.work(stop)) == []
+
+    back.set()
+    assert notes == [f"{tmp_path} has not answered for a minute or more; it is waited for"]
+    assert [one.reason for one in health.snapshot().degraded] == notes
+
+
+def test_a_folder_that_answers_again_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "a.png", b"x")
+    back, notes, health = threading.Event(), list[str](), Health()
+    monkeypatch.setattr(patience, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(telling, "SILENT_SECONDS", 0.6)
+
+    def stat(path: str) -> os.stat_result:
+        assert back.wait(DEADLINE)
+        return os.lstat(path)
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        back.set()
+
+    source = FolderSource(
+        tmp_path, nothing_known, once=True, settling=Settling(0.0, stat=stat), note=note, health=health
+    )
+
+    assert [w.source for w in source.work(threading.Event())] == ["a.png"]
+
+    assert notes[1] == f"{tmp_path} answers again"
+    assert not health.snapshot().degraded
+
+
+# A file system without events
+
+
+def on_a_share(root: str, events: FolderEvents, *, retry: float, monotonic: Callable[[], float]) -> Listening:
+    return Listening(root, events, retry=retry, monotonic=monotonic, silent=lambda _: "nfs4")
+
+
+class SilentObserver(BaseObserver):
+    """Hears nothing, as on a share that others write to."""
+
+    def __init__(self) -> None:
+        super().__init__(EventEmitter)
+
+
+def test_a_share_is_polled(tmp_path: Path) -> None:
+    notes, health = list[str](), Health()
+    source = FolderSource(
+        tmp_path,
+        nothing_known,
+        settling=Settling(0.01),
+        events=partial(FolderEvents, observer=SilentObserver),
+        listening=on_a_share,
+        rescan=NEVER,
+        poll=0.02,
+        note=notes.append,
+        health=health,
+    )
+
+    with watched(source) as wait_for:
+        wait_until(lambda: bool(notes))
+        put(tmp_path / "a.png", b"x")
+        wait_for(1)
+
+    assert "(nfs4) that does not tell of what other machines put there" in notes[0]
+    assert "it is looked through every 0.02 s" in notes[0]
+    assert not health.snapshot().degraded  # so it is, and nobody can mend it
+
+
+def test_without_a_watch_for_each_folder_the_state_is_degraded_until_there_are_enough(tmp_path: Path) -> None:
+    left = [OSError(errno.ENOSPC, "No space left on device")]
+    notes, health = list[str](), Health()
+    source = FolderSource(
+        tmp_path,
+        nothing_known,
+        settling=Settling(0.01),
+        listening=lambda root, events, retry, monotonic: Listening(
+            root,
+            events,
+            retry=min(retry, 0.01),
+            monotonic=monotonic,
+            out_of_watches=lambda _: left[0] if left else None,
+        ),
+        rescan=0.02,
+        note=notes.append,
+        health=health,
+    )
+
+    with watched(source):
+        wait_until(lambda: bool(health.snapshot().degraded))
+        assert "fs.inotify.max_user_watches" in health.snapshot().degraded[0].reason
+        left.clear()
+        wait_until(lambda: not health.snapshot().degraded)
+
+    assert notes[-1] == f"{tmp_path} tells of what arrives again"
+
+
+# A folder that is moved or linked
+
+
+def test_a_subfolder_replaced_by_a_link_before_a_file_in_it_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "ward" / "a.png", b"x")
+    source, (work,) = drained(tmp_path / "in")
+    (tmp_path / "in" / "ward").rename(tmp_path / "outside")
+    (tmp_path / "in" / "ward").symlink_to(tmp_path / "outside")
+
+    assert source.read(work) is None
+
+    (link,) = source.work(threading.Event())
+    refusal = source.read(link)
+    assert link.source == "ward"
+    assert isinstance(refusal, ImageError)
+
+
+def test_a_burst_of_events_of_one_file_makes_it_look_through_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's queue may have overflowed, though all that was heard is of one name."""
+    monkeypatch.setattr(folder_module, "_BURST", 5)
+    deaf: list[FolderEvents] = []
+
+    class Muffled(FolderEvents):
+        def start(self) -> None:
+            deaf.append(self)
+
+        alive = True
+
+    put(tmp_path / "there.png", b"x")
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0), events=Muffled, rescan=NEVER)
+
+    with watched(source) as wait_for:
+        wait_for(1)
+        put(tmp_path / "unheard.png", b"22")
+        for _ in range(5):
+            deaf[0].on_any_event(FileModifiedEvent(str(tmp_path / "gone.png")))
+        found = wait_for(2)
+
+    assert found[1].source == "unheard.png"
+
+
+def test_another_order_and_limit_are_taken_over_at_work(tmp_path: Path) -> None:
+    for age in (40, 30, 20, 10):
+        put(tmp_path / f"{age}.png", b"x" * age, age=age)
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0))
+    work = source.work(stop := threading.Event())
+
+    first = next(work)
+    source.change(WatchSettings(order="newest", settle=0.0), 25)
+    others = [next(work) for _ in range(3)]
+    stop.set()
+    work.close()  # type: ignore[attr-defined]
+
+    assert [w.source for w in (first, *others)] == ["40.png", "10.png", "20.png", "30.png"]
+    assert isinstance(source.read(others[0]), bytes)
+    assert isinstance(source.read(others[2]), ImageError)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.file_state import FileState
-from edge_runtime.sources.settle import Heard, Settling
+from edge_runtime.sources.settle import UNHEARD_SECONDS, Heard, Order, Settling
 
 DELAY, PATIENCE = 1.0, 30.0
 
@@ -143,6 +143,26 @@ def test_rule_4_a_full_file_that_appears_was_moved_or_linked(settling: Settling)
     assert taken(settling, 1.0) == ["a"]
 
 
+def test_rule_5_a_file_that_lay_in_a_new_folder_may_have_a_writer(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.FOUND)
+
+    assert taken(settling, UNHEARD_SECONDS - 0.1) == []
+    assert taken(settling, UNHEARD_SECONDS) == ["a"]
+
+
+def test_rule_5_what_is_heard_of_it_later_counts(disk: Disk, settling: Settling) -> None:
+    disk.put("b")
+    for path in "ab":
+        settling.track(path, 0.0, heard=Heard.FOUND)
+    settling.track("a", 0.5, heard=Heard.CLOSED)
+    settling.track("b", 0.5, heard=Heard.WRITTEN)
+    settling.track("b", 0.6, heard=Heard.FOUND)
+
+    assert taken(settling, 1.5) == ["a"]
+    assert taken(settling, PATIENCE) == []
+    assert taken(settling, PATIENCE + 0.6) == ["b"]
+
+
 def test_the_first_to_be_complete_comes_first(disk: Disk, settling: Settling) -> None:
     disk.put("b")
     disk.put("c")
@@ -151,6 +171,71 @@ def test_the_first_to_be_complete_comes_first(disk: Disk, settling: Settling) ->
     settling.track("a", 0.5, heard=Heard.CLOSED)
 
     assert taken(settling, 2.0) == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(("order", "first_to_last"), [("oldest", "bac"), ("newest", "cab")])
+def test_the_oldest_or_the_newest_of_the_complete_ones_comes_first(
+    disk: Disk, order: Order, first_to_last: str
+) -> None:
+    settling = Settling(DELAY, order=order, stat=disk.stat)
+    for path, mtime in {"a": 20, "b": 10, "c": 30}.items():
+        disk.put(path, mtime=mtime)
+        settling.track(path, 0.0)
+
+    assert "".join(taken(settling, 1.0)) == first_to_last
+
+
+def test_the_newest_first_comes_before_those_that_have_waited_longer(disk: Disk) -> None:
+    settling = Settling(DELAY, order="newest", stat=disk.stat)
+    for path, mtime in {"a": 10, "b": 20}.items():
+        disk.put(path, mtime=mtime)
+        settling.track(path, 0.0)
+
+    assert taken(settling, 0.5) == []
+    disk.put("c", mtime=30)
+    settling.track("c", 0.6)
+    first = settling.take(1.1)  # c is not complete yet
+    assert first is not None
+    assert first[0] == "b"
+    assert taken(settling, 2.0) == ["c", "a"]
+
+
+def test_an_unfinished_file_keeps_no_other_waiting(disk: Disk, settling: Settling) -> None:
+    disk.put("old", mtime=-100)
+    settling.track("old", 0.0, heard=Heard.WRITTEN)
+    settling.track("a", 0.0)
+
+    assert taken(settling, 1.0) == ["a"]
+
+
+def test_what_changes_while_it_waits_for_its_turn_waits_anew(disk: Disk, settling: Settling) -> None:
+    disk.put("b", mtime=10)
+    settling.track("a", 0.0)
+    settling.track("b", 0.0)
+    first = settling.take(1.0)
+    assert first is not None
+    assert first[0] == "a"
+    disk.put("b", mtime=10, size=11)
+
+    assert taken(settling, 5.0) == []
+    settling.track("b", 5.5, heard=Heard.CLOSED)
+    assert taken(settling, 6.0) == []
+    assert taken(settling, 6.5) == ["b"]
+
+
+def test_a_longer_delay_where_nothing_is_heard(settling: Settling) -> None:
+    settling.lengthen(5.0)
+    settling.track("a", 0.0)
+
+    assert taken(settling, 4.9) == []
+    assert taken(settling, 5.0) == ["a"]
+    settling.lengthen(0.1)  # never shorter than what was wanted
+    settling.track("a", 10.0)
+    assert taken(settling, 10.9) == []
+    assert taken(settling, 11.0) == ["a"]
+    settling.lengthen(None)
+    settling.track("a", 20.0)
+    assert taken(settling, 21.0) == ["a"]
 
 
 def test_no_more_than_the_limit_are_tracked(disk: Disk) -> None:
@@ -183,6 +268,19 @@ def test_a_file_written_to_for_hours_costs_no_memory(disk: Disk) -> None:
         settling.track("a", float(tick), heard=Heard.WRITTEN)
 
     assert len(settling._queue) <= 21
+
+
+def test_files_that_change_as_their_turn_comes_cost_no_memory(disk: Disk) -> None:
+    settling = Settling(0.0, limit=10, stat=disk.stat)
+    disk.put("first", mtime=-1)
+
+    for tick in range(1000):
+        disk.put("a", size=tick)
+        settling.track("first", float(tick))
+        settling.track("a", float(tick), heard=Heard.CLOSED)
+        settling.take(float(tick))  # all are ready, and one is handed out
+
+    assert len(settling._queue) + len(settling._ready) <= 42
 
 
 @given(
@@ -228,3 +326,34 @@ def test_looks_at_the_real_disk_by_itself(tmp_path: Path) -> None:
 
     assert complete is not None
     assert complete[1].size == 5
+
+
+def test_with_another_order_what_is_complete_is_to_be_found_again_and_what_is_written_stays_known(
+    disk: Disk, settling: Settling
+) -> None:
+    for path, mtime in (("a", 1), ("b", 2), ("c", 3), ("w", 4)):
+        disk.put(path, mtime=mtime)
+        settling.track(path, 0.0, heard=Heard.WRITTEN if path == "w" else None)
+    first = settling.take(DELAY)
+
+    settling.change(DELAY, "newest")
+
+    assert first is not None
+    assert first[0] == "a"
+    assert [path in settling for path in "bcw"] == [False, False, True]
+    for path in "bcw":
+        settling.track(path, DELAY)
+    assert taken(settling, 2 * DELAY) == ["c", "b"]
+
+
+def test_another_delay_holds_for_what_comes(disk: Disk, settling: Settling) -> None:
+    settling.lengthen(5.0)
+    settling.change(3.0, "oldest")
+    settling.track("a", 0.0)
+
+    assert taken(settling, 2.9) == []
+    assert taken(settling, 3.0) == ["a"]
+    disk.put("b")
+    settling.lengthen(5.0)
+    settling.track("b", 10.0)
+    assert taken(settling, 14.9) == []

@@ -1,0 +1,64 @@
+"""Reading with patience: what fails for now is tried again later, what does not return is left behind."""
+
+import errno
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from edge_runtime.errors import ImageError
+from edge_runtime.naming import Naming
+from edge_runtime.sources import Work
+from edge_runtime.sources.patience import Patience, Stopped
+from edge_runtime.sources.reading import Unread, read_file
+from edge_runtime.sources.retry import Retries, may_pass
+from edge_runtime.sources.telling import Telling
+
+READ_SECONDS: Final = 60.0
+"""A read that has not returned by then is left behind, and the file taken for one that cannot be read just now."""
+
+
+class Attempts:
+    """Reads files, and tells ``Retries`` what came of it.
+
+    Args:
+        root: The watched folder.
+        retries: Told of each attempt.
+        tell: Says what went wrong.
+        seconds: How long a read may take.
+        monotonic: Seconds, by a clock that nobody sets.
+    """
+
+    def __init__(
+        self, root: str, retries: Retries, tell: Telling, seconds: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._root, self._retries, self._tell = root, retries, tell
+        self._seconds, self._monotonic = seconds, monotonic
+
+    def read(
+        self, work: Work, path: str, max_bytes: int, patience: Patience | None
+    ) -> bytes | OSError | ImageError | Unread | None:
+        """As ``read_file``; ``None`` where there is nothing to answer for now.
+
+        Args:
+            work: The file.
+            path: What ``Retries`` knows it by.
+            max_bytes: A larger file is refused unread.
+            patience: Makes the call; without it a read that does not return is waited for.
+        """
+        read = partial(read_file, self._root, work.key, work.state, max_bytes)
+        try:
+            found = read() if patience is None else patience.call(read, limit=self._seconds)
+        except TimeoutError:
+            found = OSError(errno.ETIMEDOUT, f"nothing came for {self._seconds:g} s")
+        except Stopped:
+            return None
+        self._tell.answers()
+        if isinstance(found, OSError) and may_pass(found):
+            is_parked = self._retries.failed(path, self._monotonic())
+            self._tell.unread(work.source, found, self._retries, is_parked=is_parked)
+            return None
+        self._retries.succeeded(path)
+        self._tell.read()
+        if found is Unread.GONE:
+            self._tell.note(Naming.of(work.source, "was gone before it could be read"))
+        return found
