@@ -1,4 +1,4 @@
-"""Where answers go. A sink is one file here and one line in ``edge_runtime.watch``.
+"""Where answers go. A sink is one file here and one line in ``edge_runtime.watch.command``.
 
 The folder of findings (``files``) is not one of them: it keeps the record, and what is written there decides whether a
 radiograph counts as answered. A sink is told afterwards.

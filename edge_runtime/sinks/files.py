@@ -3,10 +3,9 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,35 +13,14 @@ import msgspec
 
 from edge_runtime.answer import Answered
 from edge_runtime.errors import UsageError
-from edge_runtime.finding import Finding, from_json, to_json, with_heatmap
+from edge_runtime.finding import Finding, from_json
+from edge_runtime.locate import JOURNAL as JOURNAL
 from edge_runtime.model import heatmap
+from edge_runtime.sinks.names import FINDING, IMPOSSIBLE, bases, candidates, heatmap_of, is_impossible, is_there
+from edge_runtime.sinks.staged import Part, Staged
 from edge_runtime.sinks.unfinished import UnfinishedFiles
 
-JOURNAL = "journal.sqlite"
 _LOCK = ".lock"
-
-# The name, longer by a suffix, is not possible there: too long, a folder where a file should be or the other way round,
-# characters that the file system cannot store, another file system.
-_IMPOSSIBLE_NAMES = frozenset(
-    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.EXDEV}
-)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Staged:
-    """A finding and its heat map, on the disk and without their names yet.
-
-    Attributes:
-        answered: What they are of.
-        file: The finding's, relative to the folder.
-        finding: With the path of its heat map, relative to the folder.
-        parts: The unfinished files and the names they get, in that order: the heat map if there is one, the finding.
-    """
-
-    answered: Answered
-    file: bytes
-    finding: Finding
-    parts: tuple[tuple[Path, Path], ...]
 
 
 class ResultsFolder:
@@ -56,18 +34,29 @@ class ResultsFolder:
 
     Args:
         folder: Made if it is missing.
-        heatmaps: Whether to write them.
+        heatmaps: Whether to write them; the attribute of that name may be set at any time.
+        unfinished: Makes what writes to the disk.
 
     Raises:
         UsageError: The folder cannot be made or written to, or another process has it.
     """
 
-    def __init__(self, folder: Path, *, heatmaps: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        heatmaps: bool = True,
+        unfinished: Callable[[Path], UnfinishedFiles] = UnfinishedFiles,
+    ) -> None:
         self.folder = folder
-        self._heatmaps = heatmaps
-        self._unfinished = UnfinishedFiles(folder)
+        self.heatmaps = heatmaps
+        self._root = os.path.join(os.fsencode(folder), b"")  # noqa: PTH118  (bytes)
+        self._unfinished = unfinished(folder)
+        # Folders with new names that are not on the disk yet.
+        self._unsynced: set[bytes] = set()
         try:
-            _make_folder(folder)
+            self._make_folder(os.fsencode(folder.absolute()))
+            self._sync()
             self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise UsageError(
@@ -108,137 +97,173 @@ class ResultsFolder:
         Returns:
             The finding's file, relative to the folder, and the finding.
         """
-        for base in _bases(name):
-            for file in _candidates(base, sha256):
-                path = self._path(file)
-                if not os.path.lexists(path):
-                    if file == base + b".json":
+        for base in bases(name):
+            for file in candidates(base, sha256):
+                if not is_there(self._root + file):
+                    if file == base + FINDING:
                         continue  # the earlier one may have been taken away
                     break
-                finding = _read(path)
+                finding = self._finding(file)
                 if finding and (finding.source, finding.sha256) == (source, sha256) and not known(file):
                     return file, finding
         return None
 
+    def answered(self, file: bytes) -> tuple[Finding, bytes | None] | None:
+        """A finding that lies here and, where heat maps are wanted, the bytes of its heat map; else ``None``."""
+        finding = self._finding(file)
+        if finding is None:
+            return None
+        if not self.heatmaps:
+            return finding, None
+        try:
+            return finding, Path(os.fsdecode(self._root + heatmap_of(file))).read_bytes()
+        except OSError:
+            return None
+
     def write(self, name: bytes, answered: Answered) -> tuple[bytes, Finding]:
-        """Write the heat map, then the finding: ``stage`` and ``publish`` in one."""
-        return self.publish(name, self.stage(name, answered))
-
-    def stage(self, name: bytes, answered: Answered) -> Staged:
-        """Write a finding and its heat map where they are not seen; both are on the disk when this returns.
-
-        This takes most of the time, and may be called from several threads at once for files of different names.
-
-        Args:
-            name: The radiograph's, relative to the watched folder, byte for byte.
-            answered: The answer.
+        """Write the heat map, then the finding: ``stage`` and ``publish`` of one.
 
         Raises:
             OSError: The disk is full, read-only or gone. Nothing is left of it then.
         """
-        return self._stage(_bases(name)[0], answered)
+        staged = self.stage(name, answered)
+        self.publish([staged])
+        return staged.file, staged.finding
 
-    def publish(self, name: bytes, staged: Staged) -> tuple[bytes, Finding]:
-        """Let the heat map appear, then the finding; both names are on the disk when this returns.
+    def stage(self, name: bytes, answered: Answered) -> Staged:
+        """Draw the heat map, and write it and the finding where they are not seen.
+
+        This takes most of the time, and may be called from several threads at once for files of different names. What
+        the disk refuses is kept in memory, for ``publish`` to write.
 
         Args:
-            name: The same.
-            staged: From ``stage``, for this one use.
+            name: The radiograph's, relative to the watched folder, byte for byte.
+            answered: The answer.
+        """
+        picture = answered.heatmap if self.heatmaps else None
+        if self.heatmaps and answered.grey is not None and answered.answer is not None:
+            picture = heatmap.png(answered.grey, answered.answer)
+        staged = Staged(name, answered.finding, picture, answered.same_as)
+        self._choose_name(staged)
+        with contextlib.suppress(OSError):
+            self._write(staged)
+        return staged
 
-        Returns:
-            The finding's file, and the finding with the path of its heat map, both relative to the folder.
+    def publish(self, group: Sequence[Staged]) -> None:
+        """Let the heat maps appear, then the findings; all of them and their names are on the disk when this returns.
+
+        After an error it may be called again with the same group, and goes on where it was. Until then nothing
+        unfinished of the group is on the disk; what has appeared already is complete.
+
+        Args:
+            group: From ``stage``, of different names.
 
         Raises:
             OSError: The disk is full, read-only or gone. Nothing incomplete is visible then.
         """
-        usual, renamed = _bases(name)
         try:
-            if os.path.lexists(self._path(staged.file)):  # somebody took the name in the meantime
+            taken: set[bytes] = set()
+            for staged in group:
+                if not staged.is_visible and (staged.file in taken or is_there(self._root + staged.file)):
+                    self._choose_name(staged, taken)  # somebody has taken it in the meantime
+                taken.add(staged.file)
+            # All written before the first is forced: then they get their places on the disk together.
+            for staged in group:
+                self._write(staged)
+            for staged in group:
+                self._force(staged)
+            self._appear([part for staged in group if (part := staged.picture) is not None], group)
+            self._appear([staged.text for staged in group], group)
+        except BaseException:
+            for staged in group:
                 self.discard(staged)
-                staged = self._stage(usual, staged.answered)
-            self._publish(staged)
-        except OSError as error:
-            if error.errno not in _IMPOSSIBLE_NAMES:
-                raise
-            staged = self._stage(renamed, staged.answered)
-            self._publish(staged)
-        return staged.file, staged.finding
+            raise
 
     def discard(self, staged: Staged) -> None:
-        """Give up what will not be published."""
-        for unfinished, _ in staged.parts:
-            self._unfinished.discard(unfinished)
+        """Leave nothing of it on the disk but what is visible already."""
+        for part in staged.parts():
+            if part.file is not None:
+                self._unfinished.discard(part.file)
+                part.file = None
 
-    def _stage(self, base: bytes, answered: Answered) -> Staged:
-        finding, parts = answered.finding, []
-        file = next(file for file in _candidates(base, finding.sha256) if not os.path.lexists(self._path(file)))
-        if self._heatmaps and answered.grey is not None and answered.answer is not None:
-            picture = os.fsdecode(file.removesuffix(b".json")) + heatmap.SUFFIX
-            png = heatmap.png(answered.grey, answered.answer)
-            parts.append((self._unfinished.write(png), self.folder / picture))
-            finding = with_heatmap(finding, picture)
+    def _choose_name(self, staged: Staged, taken: Container[bytes] = ()) -> None:
+        """The first free name for a finding; one that is impossible is found out here, or when it is to appear."""
+        usual, renamed = bases(staged.name)
+        base = renamed if staged.is_renamed or is_impossible(self._root + heatmap_of(usual + FINDING)) else usual
+        for file in candidates(base, staged.finding.sha256):
+            if file not in taken and not is_there(self._root + file):
+                self.discard(staged)
+                staged.call(file)
+                return
+
+    def _write(self, staged: Staged) -> None:
+        for part in staged.parts():
+            if part.file is None and not part.is_visible:
+                part.file = self._unfinished.write(part.data)
+
+    def _force(self, staged: Staged) -> None:
+        for part in staged.parts():
+            if part.file is not None:
+                self._unfinished.force(part.file)
+
+    def _appear(self, parts: Iterable[Part], group: Sequence[Staged]) -> None:
+        for part in parts:
+            try:
+                self._give_name(part)
+            except OSError as error:
+                if error.errno not in IMPOSSIBLE:
+                    raise
+                staged = next(staged for staged in group if part in staged.parts())
+                if staged.is_renamed:
+                    raise  # the other name is no better
+                self._rename(staged)
+        self._sync()
+
+    def _give_name(self, part: Part) -> None:
+        if part.file is not None:
+            path = self._root + part.name
+            folder = path.rpartition(b"/")[0]
+            self._make_folder(folder)
+            self._unsynced.add(folder)
+            self._unfinished.finish(part.file, path)
+            part.file, part.is_visible = None, True
+
+    def _rename(self, staged: Staged) -> None:
+        """Publish one for which there is no place under its own name."""
+        staged.is_renamed = True
+        self._choose_name(staged)
+        self._write(staged)
+        self._force(staged)
+        for part in staged.parts():
+            self._give_name(part)
+            self._sync()
+
+    def _sync(self) -> None:
+        """Make new names survive a power cut."""
+        while self._unsynced:
+            folder = self._unsynced.pop()
+            try:
+                self._unfinished.force_names(folder)
+            except BaseException:
+                self._unsynced.add(folder)
+                raise
+
+    def _finding(self, file: bytes) -> Finding | None:
         try:
-            text = msgspec.json.format(to_json(finding), indent=2) + b"\n"
-            parts.append((self._unfinished.write(text), self._path(file)))
-        except BaseException:
-            for unfinished, _ in parts:
-                self._unfinished.discard(unfinished)
-            raise
-        return Staged(answered, file, finding, tuple(parts))
+            return from_json(Path(os.fsdecode(self._root + file)).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
 
-    def _publish(self, staged: Staged) -> None:
-        left = list(staged.parts)
+    def _make_folder(self, folder: bytes) -> None:
         try:
-            _make_folder(self._path(staged.file).parent)
-            while left:
-                unfinished, path = left[0]
-                self._unfinished.finish(unfinished, path)
-                del left[0]
-                _sync_folder(path.parent)
-        except BaseException:
-            for unfinished, _ in left:
-                self._unfinished.discard(unfinished)
-            raise
-
-    def _path(self, file: bytes) -> Path:
-        return self.folder / os.fsdecode(file)
-
-
-def _bases(name: bytes) -> tuple[bytes, bytes]:
-    return name, b"renamed/" + hashlib.sha256(name).hexdigest()[:16].encode()
-
-
-def _candidates(base: bytes, sha256: str | None) -> Iterator[bytes]:
-    yield base + b".json"
-    content = b"unread" if sha256 is None else sha256[:8].encode()
-    yield b"%b.%b.json" % (base, content)
-    number = 2
-    while True:
-        yield b"%b.%b-%d.json" % (base, content, number)
-        number += 1
-
-
-def _read(path: Path) -> Finding | None:
-    try:
-        return from_json(path.read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    if os.path.lexists(folder):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    _make_folder(folder.parent)
-    folder.mkdir()
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Makes a new name in it survive a power cut.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            if stat.S_ISDIR(os.stat(folder).st_mode):  # noqa: PTH116  (bytes)
+                return
+        except FileNotFoundError:
+            if os.path.lexists(folder):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(folder)) from None
+        else:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(folder))
+        parent = os.path.dirname(folder)  # noqa: PTH120  (bytes)
+        self._make_folder(parent)
+        os.mkdir(folder)  # noqa: PTH102  (bytes)
+        self._unsynced.add(parent)

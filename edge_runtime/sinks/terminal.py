@@ -18,10 +18,15 @@ class Terminal:
     """Prints to a terminal, in colour, or to a file or the system's log, plainly.
 
     A closed pipe or a full log is no reason to stop answering: what cannot be printed is left out.
+
+    Args:
+        out: ``None`` for stdout.
+        answers: Whether to print them; they are counted in any case.
     """
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, *, answers: bool = True) -> None:
         self._out = out or sys.stdout
+        self._prints_answers = answers
         self._colour = self._out.isatty() and "NO_COLOR" not in os.environ
         self._counts: Counter[str] = Counter()
 
@@ -42,6 +47,8 @@ class Terminal:
 
     def accept(self, finding: Finding) -> None:
         self._counts.update([finding.status] + ["uncertain"] * (finding.confidence == "uncertain"))
+        if not self._prints_answers:
+            return
         time = datetime.fromisoformat(finding.finished).astimezone().strftime("%H:%M:%S")
         probability = "" if finding.probability is None else f"{100 * finding.probability:.1f} %"
         milliseconds = f"{finding.milliseconds['total']:.0f} ms"

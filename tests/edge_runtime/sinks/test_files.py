@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -9,9 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_runtime.answer import Answered
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import from_json, to_json
 from edge_runtime.sinks.files import ResultsFolder
+from edge_runtime.sinks.staged import Staged
+from edge_runtime.sinks.unfinished import Unfinished, UnfinishedFiles
 from tests.edge_runtime.findings import answered, classified, rejected
 from tests.edge_runtime.nobody import folder_of_nobody
 
@@ -167,7 +171,7 @@ def test_what_a_power_cut_left_half_written_is_written_over(results: ResultsFold
 def test_what_a_power_cut_left_is_taken_away_at_the_next_start(tmp_path: Path) -> None:
     with ResultsFolder(tmp_path / "out") as earlier:
         staged = earlier.stage(b"a.png", answered(classified()))
-    assert all(unfinished.exists() for unfinished, _ in staged.parts)
+    assert all(part.file is not None and os.path.exists(part.file.path) for part in staged.parts())  # noqa: PTH110
 
     with ResultsFolder(tmp_path / "out") as results:
         assert files(results) == [".lock"]
@@ -177,8 +181,8 @@ def test_what_is_staged_is_not_seen_before_it_is_published(results: ResultsFolde
     staged = [results.stage(name, answered(classified(os.fsdecode(name)))) for name in (b"a.png", b"sub/b.png")]
     before = [path for path in files(results) if not path.startswith(".")]
 
-    results.publish(b"sub/b.png", staged[1])
-    results.publish(b"a.png", staged[0])
+    results.publish([staged[1]])
+    results.publish([staged[0]])
 
     assert before == []
     assert files(results) == [
@@ -195,7 +199,7 @@ def test_what_is_given_up_leaves_nothing(results: ResultsFolder) -> None:
     results.discard(results.stage(b"b.png", answered(classified("b"))))
     results.discard(results.stage(b"c.png", answered(classified("c"))))
 
-    results.publish(b"a.png", kept)
+    results.publish([kept])
 
     assert files(results) == [".lock", "a.png.heatmap.png", "a.png.json"]
 
@@ -204,11 +208,11 @@ def test_a_name_that_was_taken_in_the_meantime_is_not_overwritten(results: Resul
     staged = results.stage(b"a.png", answered(classified()))
     (results.folder / "a.png.json").write_text("my notes")
 
-    file, finding = results.publish(b"a.png", staged)
+    results.publish([staged])
 
-    assert file == b"a.png.11111111.json"
-    assert finding.heatmap == "a.png.11111111.heatmap.png"
-    assert from_json((results.folder / os.fsdecode(file)).read_bytes()) == finding
+    assert staged.file == b"a.png.11111111.json"
+    assert staged.finding.heatmap == "a.png.11111111.heatmap.png"
+    assert from_json((results.folder / os.fsdecode(staged.file)).read_bytes()) == staged.finding
     assert (results.folder / "a.png.json").read_text() == "my notes"
     assert files(results) == [".lock", "a.png.11111111.heatmap.png", "a.png.11111111.json", "a.png.json"]
 
@@ -234,3 +238,123 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
             ResultsFolder(folder / "results")
         with pytest.raises(UsageError, match="Permission denied"):
             ResultsFolder(folder)
+
+
+# Groups
+
+
+class Recorder(UnfinishedFiles):
+    """Notes what is asked of the disk, and refuses one of it."""
+
+    def __init__(self, folder: Path, refused: int | None = None, error: int = errno.ENOSPC) -> None:
+        super().__init__(folder)
+        self.calls: list[str] = []
+        self._refused, self._error = refused, error
+
+    def _note(self, call: str) -> None:
+        self.calls.append(call)
+        if len(self.calls) - 1 == self._refused:
+            raise OSError(self._error, os.strerror(self._error))
+
+    def write(self, data: bytes) -> Unfinished:
+        self._note("write")
+        return super().write(data)
+
+    def force(self, file: Unfinished) -> None:
+        self._note("force")
+        super().force(file)
+
+    def finish(self, file: Unfinished, name: bytes) -> None:
+        self._note(f"name {os.path.basename(os.fsdecode(name))}")  # noqa: PTH119
+        super().finish(file, name)
+
+    def force_names(self, folder: bytes) -> None:
+        self._note("force names")
+        super().force_names(folder)
+
+
+def stage_three(results: ResultsFolder) -> list[Staged]:
+    return [
+        results.stage(f"{name}.png".encode(), Answered(classified(f"{name}.png"), None, None, heatmap=b"png"))
+        for name in "abc"
+    ]
+
+
+def test_a_group_is_forced_together_and_heat_maps_are_on_the_disk_before_findings(tmp_path: Path) -> None:
+    made: list[Recorder] = []
+
+    def recorder(folder: Path) -> UnfinishedFiles:
+        made.append(Recorder(folder))
+        return made[0]
+
+    with ResultsFolder(tmp_path, unfinished=recorder) as results:
+        staged = stage_three(results)
+        made[0].calls.clear()
+        results.publish(staged)
+
+    assert made[0].calls == [
+        *["force"] * 6,
+        *(f"name {name}.png.heatmap.png" for name in "abc"),
+        "force names",
+        *(f"name {name}.png.json" for name in "abc"),
+        "force names",
+    ]
+
+
+# 6 files written, 6 forced, 3 heat maps named and forced, 3 findings named and forced
+@pytest.mark.parametrize("refused", range(20))
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_whatever_the_disk_refuses_is_made_good_later(tmp_path: Path, refused: int, error: int) -> None:
+    with ResultsFolder(tmp_path, unfinished=lambda folder: Recorder(folder, refused, error)) as results:
+        staged = stage_three(results)
+        for _ in range(2):
+            try:
+                results.publish(staged)
+                break
+            except OSError:
+                seen = [path for path in files(results) if path != ".lock"]
+                assert all(path.endswith((".json", ".heatmap.png")) for path in seen)
+                assert all(from_json((tmp_path / path).read_bytes()) for path in seen if path.endswith(".json"))
+
+        expected = [f"{name}.png{kind}" for name in "abc" for kind in (".heatmap.png", ".json")]
+        assert files(results) == [".lock", *expected]
+        assert [from_json((tmp_path / os.fsdecode(one.file)).read_bytes()) for one in staged] == [
+            one.finding for one in staged
+        ]
+
+
+def test_two_of_a_group_that_want_the_same_name_both_get_one(results: ResultsFolder) -> None:
+    staged = [results.stage(b"a.png", answered(classified(sha256=sha256))) for sha256 in ("a" * 64, "b" * 64)]
+
+    results.publish(staged)
+
+    assert [one.file for one in staged] == [b"a.png.json", b"a.png.bbbbbbbb.json"]
+    assert [from_json((results.folder / os.fsdecode(one.file)).read_bytes()).sha256 for one in staged] == [
+        "a" * 64,
+        "b" * 64,
+    ]
+
+
+def test_one_of_a_group_whose_name_is_impossible_does_not_hinder_the_others(results: ResultsFolder) -> None:
+    staged = stage_three(results)
+    (results.folder / "b.png.heatmap.png").mkdir()
+
+    results.publish(staged)
+
+    assert [one.file.partition(b"/")[0] for one in staged] == [b"a.png.json", b"renamed", b"c.png.json"]
+    assert from_json((results.folder / os.fsdecode(staged[1].file)).read_bytes()).heatmap is not None
+
+
+def test_a_heat_map_that_is_there_already_is_written_as_it_is(results: ResultsFolder) -> None:
+    copy = Answered(classified("copy.png"), None, None, heatmap=b"png", same_as=1)
+
+    file, finding = results.write(b"copy.png", copy)
+
+    assert finding.heatmap == "copy.png.heatmap.png"
+    assert (results.folder / "copy.png.heatmap.png").read_bytes() == b"png"
+    assert results.answered(file) == (finding, b"png")
+    (results.folder / "copy.png.heatmap.png").unlink()
+    assert results.answered(file) is None
+    results.heatmaps = False
+    assert results.answered(file) == (finding, None)
+    assert results.answered(b"nothing.json") is None
