@@ -1,0 +1,280 @@
+"""``edge-pneumo watch``: a source yields work, the classifier answers, the journal remembers, the sinks tell.
+
+Three stages at work at the same time, each in its own thread, with little between them: ``ahead`` finds, reads and
+decodes; the thread that calls ``watch`` owns the interpreter; ``behind`` writes.
+"""
+
+import argparse
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+from edge_runtime.allocator import share_one_heap
+from edge_runtime.clock import SYSTEM_CLOCK, Clock
+from edge_runtime.config.config import Configuration
+from edge_runtime.config.settings import Retention, Settings, WatchSettings
+from edge_runtime.errors import EdgePneumoError
+from edge_runtime.file_state import FileState
+from edge_runtime.health.health import Health
+from edge_runtime.health.notify import Notifier, Speaker
+from edge_runtime.health.state_file import StateFile, runtime_directory
+from edge_runtime.journal.journal import Journal, damage, is_passing
+from edge_runtime.model import store
+from edge_runtime.model.classifier import Classifier
+from edge_runtime.model.pace import Pace, PaceWatch, prove
+from edge_runtime.options import (
+    add_model_arguments,
+    add_operating_point_argument,
+    add_watch_arguments,
+    classifier_of,
+    configuration,
+)
+from edge_runtime.radiograph.decode import Decode
+from edge_runtime.radiograph.isolated import isolated
+from edge_runtime.retention.keeper import RetentionKeeper
+from edge_runtime.sinks import Sink
+from edge_runtime.sinks.files import JOURNAL, ResultsFolder
+from edge_runtime.sinks.told import Told
+from edge_runtime.sources.folder import MAX_BYTES, POLL_SECONDS, RESCAN_SECONDS, FolderSource
+from edge_runtime.sources.settle import DEFAULT_DELAY, Order, Settling
+from edge_runtime.watch.behind import GROUP
+from edge_runtime.watch.disposal import Disposal
+from edge_runtime.watch.folders import check_folders, watched_folders
+from edge_runtime.watch.insist import Backoff, Insistence
+from edge_runtime.watch.pipeline import answer_all
+from edge_runtime.watch.reload import InForce, Reloader, exchanging, reread_signal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``watch``."""
+    add_watch_arguments(parser)
+    parser.add_argument("--once", action="store_true", help="end when everything in the folder has been answered")
+    add_model_arguments(parser)
+    add_operating_point_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch until SIGTERM or SIGINT, or with ``--once`` until the folder is drained; 0 at either end.
+
+    Raises:
+        EdgePneumoError: A folder, an option, the bundle or the engine cannot be used.
+    """
+    chosen = configuration(arguments)
+    folder, results = watched_folders(chosen)
+    share_one_heap()
+    notifier, health = Notifier.from_environment(), Health()
+    with (
+        _stop_signals() as stop,
+        Told(names=chosen.settings.log.names) as told,
+        isolated(
+            chosen.settings.limits, stop=stop, alive=partial(health.moved, "read-ahead"), note=told.note
+        ) as decoder,
+    ):
+        check_folders(folder, results)
+        decoder.start()  # it loads what it needs while this process does
+        seen = store.stamp(store.folder(os.environ))
+        # Nothing else here keeps the classifier: one that is exchanged gives its memory back.
+        first, pace = _proven(chosen, notifier)
+        pace_watch = PaceWatch(health, pace)
+        reloader = Reloader(
+            first,
+            lambda: configuration(arguments),
+            seen=seen,
+            # While others are answered: how long it takes then says little, and keeps no model from its place.
+            prove=lambda classifier: pace_watch.renew(prove(classifier, allow_slow=True)),
+            note=told.note,
+            failed=health.fail,
+            reloading=notifier.reloading,
+            ready=notifier.ready,
+        )
+        del first
+        reloader.on_change(lambda settings: decoder.limit(settings.limits))
+        # A new sink's line stands here.
+        sinks: list[Sink] = [*told.sinks, pace_watch]
+
+        def begin() -> None:
+            told.begin(str(folder), str(results), reloader.classifier())
+            notifier.ready("ready")
+
+        with reread_signal(reloader, stop), Speaker(notifier, health, stop):
+            watch(
+                folder,
+                results,
+                reloader,
+                once=arguments.once,
+                heatmaps=chosen.settings.watch.heatmaps,
+                settle=chosen.settings.watch.settle,
+                rescan=chosen.settings.watch.rescan,
+                poll=chosen.settings.watch.poll,
+                order=chosen.settings.watch.order,
+                max_bytes=chosen.settings.limits.megabytes * 10**6,
+                decoder=decoder.decode,
+                moved_to=_moved_to(chosen.settings.watch),
+                retention=chosen.settings.retention,
+                stop=stop,
+                sinks=sinks,
+                on_start=begin,
+                note=told.note,
+                health=health,
+            )
+        told.end()
+    return 0
+
+
+def watch(
+    folder: Path,
+    results: Path,
+    classifier: Classifier | Reloader,
+    *,
+    once: bool = False,
+    heatmaps: bool = True,
+    settle: float = DEFAULT_DELAY,
+    rescan: float = RESCAN_SECONDS,
+    poll: float = POLL_SECONDS,
+    order: Order = "oldest",
+    max_bytes: int = MAX_BYTES,
+    decoder: Decode | None = None,
+    moved_to: tuple[Path, Path] | None = None,
+    retention: Retention = Retention(),  # noqa: B008  frozen
+    stop: threading.Event | None = None,
+    sinks: Sequence[Sink] = (),
+    clock: Clock = SYSTEM_CLOCK,
+    on_start: Callable[[], None] = lambda: None,
+    note: Callable[[str], None] = lambda _: None,
+    health: Health | None = None,
+    backoff: Backoff = Backoff(),  # noqa: B008  frozen
+    group: int = GROUP,
+) -> None:
+    """Answer for what is in a folder and for what arrives there, each content of each file once.
+
+    Args:
+        folder: What to watch, with all below it; nothing in it is changed, unless files are moved.
+        results: Where findings and the journal go; made if it is missing.
+        classifier: What answers, or what exchanges it, which is started and ended here. The engine is used in the
+            calling thread alone.
+        once: Return when the folder is drained.
+        heatmaps: Whether to write them.
+        settle: Seconds for which a file must lie unchanged.
+        rescan: Seconds between two looks for what the events missed.
+        poll: The same where the file system tells of nothing.
+        order: Which of the files found together comes first.
+        max_bytes: A larger file is refused unread.
+        decoder: What decodes; ``None`` for what decodes in this process.
+        moved_to: The folders that classified and rejected files are moved to, relative to the watched one; ``None``
+            where they stay where they are.
+        retention: How long findings and heat maps are kept.
+        stop: Set from anywhere to return once the answer that is being written has been; it is set when this returns.
+        sinks: Told each new answer, in the thread that writes.
+        clock: What time it is.
+        on_start: Called when both folders have been found usable.
+        note: Takes one sentence for the person who runs this.
+        health: Told how it stands; what it says lies in the results for ``edge-pneumo status``.
+        backoff: How long to wait before what the disk refused is tried again.
+        group: How many answers are written together, at most.
+
+    Raises:
+        UsageError: A folder cannot be used, or another process watches with these results.
+        EdgePneumoError: The journal is damaged, or findings could not be written for too long; nothing that was
+            answered is lost.
+    """
+    stop = stop or threading.Event()
+    health = Health(clock=clock) if health is None else health
+    check_folders(folder, results)
+    with (
+        ResultsFolder(results, heatmaps=heatmaps) as record,
+        closing(Journal(results / JOURNAL)) as journal,
+        StateFile(results, folder, health, runtime=runtime_directory(), clock=clock),
+    ):
+        insistence = Insistence(
+            results, stop, health=health, note=note, seconds=backoff.once if once else None, backoff=backoff
+        )
+        disposal = None if moved_to is None else Disposal(folder, *moved_to, journal, note=note)
+        on_start()
+        source = FolderSource(
+            folder,
+            partial(_knows, journal),
+            exclude=(results, *(disposal.folders if disposal else ())),
+            once=once,
+            settling=Settling(settle, order=order),
+            rescan=rescan,
+            poll=poll,
+            max_bytes=max_bytes,
+            disposal=disposal,
+            monotonic=clock.seconds,
+            now=clock.now,
+            note=note,
+            health=health,
+        )
+        keeper = RetentionKeeper(results, folder, retention, now=clock.now, note=note)
+        health.ready()
+
+        def change(settings: Settings) -> None:
+            record.heatmaps = settings.watch.heatmaps
+            source.change(settings.watch, settings.limits.megabytes * 10**6)
+            keeper.policy = settings.retention
+
+        try:
+            with exchanging(classifier, change) as current:
+                answer_all(
+                    source,
+                    current,
+                    record,
+                    journal,
+                    sinks=(health, *sinks),
+                    stop=stop,
+                    clock=clock,
+                    health=health,
+                    insistence=insistence,
+                    group=group,
+                    decoder=decoder,
+                    chores=keeper,
+                )
+            health.stopping()
+        except sqlite3.DatabaseError as error:
+            raise EdgePneumoError(damage(journal.path, error)) from error
+        finally:
+            stop.set()
+
+
+def _knows(journal: Journal, name: bytes, state: FileState) -> bool:
+    """Whether a file was answered as it lies there; one of which that cannot be said just now counts as news."""
+    try:
+        return journal.knows(name, state)
+    except sqlite3.Error as error:
+        if is_passing(error):
+            return False  # who reads it asks again, and insists
+        raise
+
+
+def _moved_to(settings: WatchSettings) -> tuple[Path, Path] | None:
+    return (settings.done, settings.refused) if settings.input == "move" else None
+
+
+def _proven(chosen: Configuration, notifier: Notifier) -> tuple[InForce, Pace]:
+    """Nobody looks over a daemon's shoulder, so that an engine that computes something else is not used at all."""
+    notifier.status("starting: replaying the golden vectors")
+    classifier = classifier_of(chosen)
+    allow_slow = chosen.settings.watch.slow_engine == "allow"
+    return InForce(chosen, classifier), prove(classifier, allow_slow=allow_slow, extend=notifier.extend)
+
+
+@contextmanager
+def _stop_signals() -> Generator[threading.Event, None, None]:
+    """An event that SIGTERM and SIGINT set; a second Ctrl-C ends the program as if this were not here."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
