@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import timestamp
-from edge_runtime.journal import EDGES, SCHEMA_VERSION, Quantity
+from edge_runtime.journal.journal import EDGES, SCHEMA_VERSION, Quantity
 from edge_runtime.model.bundle import Histogram
 
 REASONS_SHOWN: Final = 3

@@ -1,38 +1,33 @@
-"""``edge-pneumo status``: what a watcher has answered, and do the radiographs still look like those the model knows?"""
+"""``edge-pneumo status``: how a watcher stands, what it has answered, and have the radiographs drifted?"""
 
 import argparse
-import contextlib
 import json
-import stat
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edge_runtime import drift, overview
+from edge_runtime import drift
 from edge_runtime.clock import SYSTEM_CLOCK
-from edge_runtime.errors import UsageError
 from edge_runtime.finding import NOTICE, Model, printable
-from edge_runtime.journal import DAYS_KEPT
+from edge_runtime.health import watcher
+from edge_runtime.journal.journal import DAYS_KEPT
+from edge_runtime.journal.query import Wanted
+from edge_runtime.journal.reader import rows
+from edge_runtime.locate import add_folder_argument, find_results
 from edge_runtime.model.bundle import Reference
 from edge_runtime.options import add_bundle_arguments, open_bundle
-from edge_runtime.overview import Days, Overview, Period
 from edge_runtime.sinks.files import JOURNAL
-from edge_runtime.status_text import describe
-from edge_runtime.watch import default_results
+from edge_runtime.status import overview, space
+from edge_runtime.status.overview import Days, Overview, Period
+from edge_runtime.status.text import describe
 
 _DEFAULT_DAYS = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``status``."""
-    parser.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        metavar="DIR",
-        help="the results, or the watched folder they lie beside (default: where a watcher of this folder puts them)",
-    )
+    add_folder_argument(parser)
     parser.add_argument(
         "--days",
         type=_days,
@@ -45,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say how it stands; 1 when today's radiographs or those of the last days have drifted, else 0.
+    """Say how it stands.
+
+    Returns:
+        4 when the watcher has died, 3 when it runs and cannot work, 1 when today's radiographs or those of the last
+        days have drifted, else 0.
 
     Raises:
         EdgePneumoError: The folder, the journal or the bundle cannot be used.
@@ -55,30 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     results = find_results(arguments.folder)
     status = look(results, model, opened.info.reference, now=SYSTEM_CLOCK.now(), days=arguments.days)
     print(json.dumps(status) if arguments.json else describe(status))
-    return 1 if status["drifted"] else 0
-
-
-def find_results(folder: Path | None) -> Path:
-    """The folder with the journal: the one given, or the one a watcher of it uses; the latter, too, if it is to come.
-
-    Raises:
-        UsageError: There is no such folder, or it must not be looked into.
-    """
-    named = folder or Path()
-    beside = default_results(named)
-    try:
-        for results in (named, beside):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                (results / JOURNAL).stat()
-                return results
-        is_folder = stat.S_ISDIR(named.stat().st_mode)
-    except FileNotFoundError:
-        raise UsageError(f"there is no folder {named}; name the results or the watched folder") from None
-    except OSError as error:
-        raise UsageError(f"{named} cannot be looked into ({error.strerror}); check its permissions") from error
-    if not is_folder:
-        raise UsageError(f"{named} is a file; name the results or the watched folder")
-    return beside
+    return watcher.exit_status(status["watcher"]) or int(status["drifted"])
 
 
 def look(results: Path, model: Model, reference: Reference | None, *, now: datetime, days: int) -> dict[str, Any]:
@@ -97,10 +73,15 @@ def look(results: Path, model: Model, reference: Reference | None, *, now: datet
     today = now.astimezone().date()
     spans = (Days(today, today), Days(today - timedelta(days=days - 1), today))
     journal = results / JOURNAL
-    seen = overview.read(journal, model.sha256, spans) if journal.exists() else overview.nothing(spans)
+    is_there = journal.exists()
+    seen = overview.read(journal, model.sha256, spans) if is_there else overview.nothing(spans)
+    latest = rows(journal, Wanted(), count=space.LOOKED_AT) if is_there else iter(())
+    disk = space.measure(results, (row.file for row in latest))
     obstacle, drifts = _drifts(seen, reference)
     return {
         "results": printable(results),
+        "watcher": watcher.look(results),
+        "disk": None if disk is None else asdict(disk),
         "model": {"name": model.name, "sha256": model.sha256},
         "last_answer": seen.last,
         "days": days,

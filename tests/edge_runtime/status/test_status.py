@@ -15,17 +15,20 @@ from edge_runtime.cli import main
 from edge_runtime.errors import UsageError
 from edge_runtime.file_state import FileState
 from edge_runtime.finding import NOTICE, Finding, Model, timestamp
-from edge_runtime.journal import Journal
+from edge_runtime.health.health import Health
+from edge_runtime.health.state_file import StateFile
+from edge_runtime.journal.journal import Journal
+from edge_runtime.locate import find_results
 from edge_runtime.model import bundle
 from edge_runtime.model.bundle import Histogram, Reference
 from edge_runtime.sinks.files import JOURNAL
-from edge_runtime.status import find_results, look
-from edge_runtime.status_text import describe
+from edge_runtime.status.command import look
+from edge_runtime.status.text import describe
 from tests.edge_runtime.findings import classified, rejected
 from tests.edge_runtime.histograms import draw, drawn_reference
+from tests.edge_runtime.journal.test_journal import VERSION_1
 from tests.edge_runtime.model.test_bundle import INFO, write_toy
 from tests.edge_runtime.nobody import folder_of_nobody
-from tests.edge_runtime.test_journal import VERSION_1
 
 STATE = FileState(size=10, mtime_ns=1, ctime_ns=5, inode=7, mode=stat.S_IFREG | 0o644)
 NOW = datetime(2024, 5, 10, 15, 30).astimezone()
@@ -41,6 +44,7 @@ class Watcher:
     def __init__(self, results: Path) -> None:
         results.mkdir(exist_ok=True)
         self.journal = Journal(results / JOURNAL)
+        assert self.journal._database is not None
         self.journal._database.execute("PRAGMA synchronous = OFF")
         self._count = 0
 
@@ -255,6 +259,7 @@ def test_a_running_watcher_is_neither_disturbed_nor_waited_for(
     watcher: Watcher, results: Path, reference: Reference
 ) -> None:
     watcher.answer(classified())
+    assert watcher.journal._database is not None
     watcher.journal._database.execute("BEGIN IMMEDIATE")  # in the middle of entering an answer
     watcher.journal._database.execute("DELETE FROM answers WHERE 0")
 
@@ -406,6 +411,36 @@ def test_the_exit_status_tells_drift(
     assert printed["days"] == 30
     assert printed["last_days"]["drift"]["distance"]["verdict"] == ("shifted" if expected else "like")
     assert printed["notice"] == NOTICE
+
+
+@pytest.mark.parametrize(("paused", "expected"), [("the disk is full", 3), (None, 1)])
+def test_a_watcher_that_cannot_work_goes_before_drift(
+    watcher: Watcher,
+    results: Path,
+    bundle_with_reference: Path,
+    capsys: pytest.CaptureFixture[str],
+    paused: str | None,
+    expected: int,
+) -> None:
+    model = Model(name="toy", sha256=bundle.read(bundle_with_reference).sha256)
+    probabilities, distances, _ = draw(np.random.default_rng(8), 100)
+    for probability, distance in zip(probabilities.tolist(), distances.tolist(), strict=True):
+        finding = classified(probability=probability)
+        watcher.answer(finding, datetime.now().astimezone(), distance=distance + 0.2, model=model)
+    health = Health()
+    health.ready()
+    if paused is not None:
+        health.pause(paused)
+    StateFile(results, results.with_name("in"), health).turn()
+
+    status = main(["status", str(results), "--bundle", str(bundle_with_reference), "--json"])
+
+    printed = json.loads(capsys.readouterr().out)
+    assert status == expected
+    assert (printed["watcher"]["life"], printed["drifted"]) == ("alive", True)
+    assert (printed["watcher"]["paused"] or {}).get("reason") == paused
+    assert printed["disk"]["free_bytes"] > 0
+    assert printed["disk"]["finding_bytes"] is None  # no finding lies there
 
 
 @pytest.mark.parametrize("days", ["0", "-3", "1.5", "401", "week"])

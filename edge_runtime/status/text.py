@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from edge_runtime.drift import FEWEST, MODERATE, SHIFTED
+from edge_runtime.health import watcher
 
 _VERDICTS = {"like": "as in validation", "moderate": "somewhat different", "shifted": "DIFFERENT"}
 
@@ -47,6 +48,7 @@ def describe(status: dict[str, Any]) -> str:
         f"results      {_one_line(status['results'])}",
         f"model        {status['model']['name']} ({status['model']['sha256'][:12]})",
         f"last answer  {'none yet' if last is None else _local(last)}",
+        *watcher.describe(status["watcher"], status["disk"]),
         "",
         *_table((*names, "in all"), (today, lately, in_all)),
     ]
