@@ -1,0 +1,1 @@
+"""How long findings are kept."""
