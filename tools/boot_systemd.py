@@ -1,0 +1,260 @@
+"""Boot a small Debian with a systemd of its own, as a container, and run commands in it: for tests of the service.
+
+    python tools/boot_systemd.py systemctl status       (as root)
+
+It needs root, ``mmdebstrap`` (once, with network; about half a minute) and a kernel that lets root make namespaces
+and overlays; nothing else, no container program. The root is made once and kept under ``~/.cache/edge-pneumo``; a boot
+takes half a second, writes to memory alone and leaves nothing. What is inside sees no network and no process of this
+machine.
+
+Notify, watchdog, restarts and the sandbox of a unit are enforced as on a real machine. Memory limits are only where
+the kernel gives the memory controller to cgroup v2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-pneumo"
+# Where the service's environment lies in the root, and the Python of each Debian release.
+ENVIRONMENT = Path("/opt/edge-pneumo")
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+_PACKAGES = ("systemd", "systemd-sysv", "python3", "libstdc++6", "passwd", "tzdata")
+# Nothing to log in to, nothing that waits for a network or looks for disks.
+_MASKED = ("console-getty.service", "getty.target", "systemd-timesyncd.service", "systemd-networkd.service")
+_BOOT_SECONDS = 30.0
+
+# In a mount namespace of its own. $1: the root, $2: an empty folder. The cgroup is named after this process.
+_OUTER = r"""
+set -eu
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs "$2"
+cd "$2"
+mkdir upper work merged cgroup
+mount -t overlay -o "lowerdir=$1,upperdir=upper,workdir=work" overlay merged
+mount -t cgroup2 none cgroup
+mkdir "cgroup/edge-pneumo.$$"
+echo $$ > "cgroup/edge-pneumo.$$/cgroup.procs"
+exec unshare --mount --pid --fork --kill-child --uts --ipc --net --cgroup sh -euc "$3"
+"""
+# As process 1 of a process namespace; what a container manager does before it starts init.
+_INNER = r"""
+mount -t proc proc merged/proc
+mount --bind merged/proc/sys merged/proc/sys
+mount -o remount,bind,ro merged/proc/sys
+mount -t sysfs -o ro sysfs merged/sys
+mount -t cgroup2 none merged/sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs merged/dev
+mount -t tmpfs -o mode=755 tmpfs merged/run
+for device in 'null 3' 'zero 5' 'full 7' 'random 8' 'urandom 9'; do
+    mknod -m 666 "merged/dev/${device% *}" c 1 "${device#* }"
+done
+mknod -m 666 merged/dev/tty c 5 0
+mkdir merged/dev/pts merged/dev/shm
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts merged/dev/pts
+mount -t tmpfs -o mode=1777 tmpfs merged/dev/shm
+ln -s pts/ptmx merged/dev/ptmx
+ln -s /proc/self/fd merged/dev/fd
+ln -s null merged/dev/console
+hostname edge
+cd merged
+pivot_root . .
+umount -l .
+exec env -i container=edge PATH=/usr/sbin:/usr/bin:/sbin:/bin setpriv --bounding-set -sys_time,-sys_module,-syslog \
+    chroot . /lib/systemd/systemd
+"""
+
+
+class CannotBootError(Exception):
+    """Why there can be no booted root here; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A booted root.
+
+    Attributes:
+        leader: Its process 1, as this machine numbers it.
+    """
+
+    leader: int
+
+    @property
+    def root(self) -> Path:
+        """Its file system, as seen from here."""
+        return Path(f"/proc/{self.leader}/root")
+
+    def run(self, *command: str | Path, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a command in it as root and return what it said.
+
+        Raises:
+            AssertionError: It ended with another status than 0, and ``check`` is set.
+        """
+        result = subprocess.run(
+            [
+                "nsenter",
+                f"--target={self.leader}",
+                "--all",
+                "--",
+                "env",
+                "-i",
+                "PATH=/usr/sbin:/usr/bin",
+                "LANG=C.UTF-8",
+            ]
+            + [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and result.returncode:
+            words = " ".join(str(word) for word in command)
+            raise AssertionError(f"{words}: status {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+
+def make_root(release: str = "bookworm", lock: Path = CHECKOUT / "requirements" / "runtime.txt") -> Path:
+    """The root: Debian with systemd, and what the service needs from PyPI in ``/opt/edge-pneumo``; made if it is not.
+
+    Raises:
+        CannotBootError: It cannot be made here.
+    """
+    if os.geteuid() != 0:
+        raise CannotBootError("booting a systemd of its own needs root")
+    if shutil.which("mmdebstrap") is None:
+        raise CannotBootError("there is no mmdebstrap here (apt-get install mmdebstrap)")
+    recipe = hashlib.sha256(repr((_PACKAGES, _MASKED, ENVIRONMENT)).encode() + lock.read_bytes()).hexdigest()
+    root = CACHE / f"root-{release}-{platform.machine()}-{recipe[:12]}"
+    if root.exists():
+        return root
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as name:
+        unfinished = Path(name) / "root"
+        include = "--include=" + ",".join(_PACKAGES)
+        # In a mount namespace of its own: what it mounts in there, such as /proc, must not be within reach of the
+        # clean-up here when it is broken off.
+        bootstrap = ["mmdebstrap", "--quiet", "--variant=essential", include, release, str(unfinished)]
+        _make(["unshare", "--mount", "--", *bootstrap])
+        for unit in _MASKED:
+            (unfinished / "etc/systemd/system" / unit).symlink_to("/dev/null")
+        _make(["chroot", str(unfinished), "python3", "-m", "venv", "--without-pip", str(ENVIRONMENT)])
+        python = PYTHONS[release]
+        packages = unfinished / ENVIRONMENT.relative_to("/") / f"lib/python{python}/site-packages"
+        pip = [sys.executable, str(pip_wheel() / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        of_the_root = [f"--python-version={python}", "--implementation=cp", f"--abi=cp{python.replace('.', '')}"]
+        of_the_root += [f"--abi={abi}" for abi in ("abi3", "none")]
+        locked = ["--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
+        _make([*pip, "--target", str(packages), *of_the_root, *locked])
+        earlier = list(CACHE.glob(f"root-{release}-{platform.machine()}-*"))
+        unfinished.rename(root)
+        for path in earlier:
+            shutil.rmtree(path)
+    return root
+
+
+def pip_wheel() -> Path:
+    """Pip, which runs as it lies there."""
+    return next((CHECKOUT / "tools").glob("pip-*.whl"))
+
+
+@contextmanager
+def booted(root: Path) -> Iterator[Machine]:
+    """Boot a root; what is written in it is lost at the end.
+
+    Raises:
+        CannotBootError: This kernel, or the container this runs in, does not allow it.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-pneumo-boot-") as work, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", _OUTER, "sh", str(root), work, _INNER],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+        try:
+            try:
+                yield _wait_for_boot(process)
+            except CannotBootError as error:
+                said.seek(0)
+                words = " ".join(said.read().decode("utf-8", "replace").split())
+                raise CannotBootError(f"{error} ({words})" if words else str(error)) from None
+        finally:
+            process.kill()  # and with it, by --kill-child, process 1 and all that it started
+            process.wait()
+            _remove_cgroup(process.pid)
+
+
+def _wait_for_boot(process: subprocess.Popen[bytes]) -> Machine:
+    end = time.monotonic() + _BOOT_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise CannotBootError("a container cannot be made here")
+        leader = _only_child(process.pid)
+        if leader is not None and _program(leader) == "systemd":
+            machine = Machine(leader)
+            if machine.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"):
+                return machine
+        time.sleep(0.1)
+    raise CannotBootError(f"systemd did not boot within {_BOOT_SECONDS:.0f} s")
+
+
+def _only_child(pid: int) -> int | None:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if len(children) == 1 else None
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:  # it has ended
+        return ""
+
+
+def _remove_cgroup(pid: int) -> None:
+    """The cgroups of what has just been killed; they empty a moment later."""
+    script = r"""
+    mount --make-rprivate /
+    mount -t cgroup2 none "$1"
+    for again in 1 2 3 4 5 6 7 8 9 10; do
+        find "$1/edge-pneumo.$2" -depth -type d -exec rmdir {} + 2> /dev/null && exit
+        sleep 0.1
+    done
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", folder, str(pid)], check=False)
+
+
+def _make(command: Sequence[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        last = " ".join((result.stderr.strip() or result.stdout.strip()).splitlines()[-2:])
+        raise CannotBootError(f"a root to boot cannot be made: {command[0]} failed ({last})")
+
+
+def main(command: Sequence[str]) -> int:
+    try:
+        with booted(make_root()) as machine:
+            result = machine.run(*command, check=False)
+    except CannotBootError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.write(result.stdout)
+    sys.stderr.write(result.stderr)
+    return result.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["systemctl", "status", "--no-pager"]))
