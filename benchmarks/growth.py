@@ -24,11 +24,11 @@ import numpy as np
 from benchmarks import material
 from benchmarks.pipeline import Stopwatch
 from edge_runtime.file_state import FileState
-from edge_runtime.journal import Journal
+from edge_runtime.journal.journal import Journal
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.sinks.files import JOURNAL
 from edge_runtime.sources.scan import walk
-from edge_runtime.watch import watch
+from edge_runtime.watch.command import watch
 
 _SMALL = 1000
 _A_FOLDER = 10_000  # files
@@ -74,7 +74,7 @@ def _answers(count: int) -> Iterator[tuple[object, ...]]:
 
 
 def _seen(folder: Path, kept: int) -> Iterator[tuple[bytes, int, int, int]]:
-    for path, state in walk(os.fspath(folder), lambda _: False, lambda _: None):
+    for path, state in walk(os.fspath(folder), lambda _: False, lambda *_: None):
         if state is not None:
             name = os.fsencode(path[len(os.fspath(folder)) + 1 :])
             yield name, state.size, state.mtime_ns, int(Path(path).stem) % kept + 1
@@ -103,7 +103,7 @@ def look_seconds(place: Path) -> float:
     folder = os.fspath(place / "in")
     with closing(Journal(place / "out" / JOURNAL)) as journal:
         start = time.perf_counter()
-        for path, state in walk(folder, lambda _: False, lambda _: None):
+        for path, state in walk(folder, lambda _: False, lambda *_: None):
             if isinstance(state, FileState):
                 journal.knows(os.fsencode(path[len(folder) + 1 :]), state)
         return time.perf_counter() - start

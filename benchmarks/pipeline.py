@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import material
 from edge_runtime.finding import Finding
 from edge_runtime.model.classifier import Classifier
-from edge_runtime.watch import watch
+from edge_runtime.watch.command import watch
 
 _SETTLE = 0.2  # seconds; the program's default is 1
 

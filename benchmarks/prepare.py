@@ -19,7 +19,7 @@ from benchmarks import material
 from edge_runtime.answer import least_sides
 from edge_runtime.gate import before
 from edge_runtime.model.classifier import Classifier
-from edge_runtime.radiograph import reduce
+from edge_runtime.radiograph import jpeg
 from edge_runtime.radiograph.decode import decode
 from edge_runtime.radiograph.prepare import prepare
 from edge_runtime.radiograph.reduce import Sides
@@ -34,11 +34,19 @@ def keeping(least: Sides) -> Decoder:
     return lambda data: decode(data, least=least)
 
 
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Rows and columns of a JPEG; of nothing else."""
+    if not data.startswith(jpeg.START):
+        return None
+    frame = jpeg.inspect(data)
+    return frame.height, frame.width
+
+
 def by(factor: int) -> Decoder:
     """A decoder that reduces by this factor wherever a picture is left."""
 
     def decoder(data: bytes) -> NDArray[np.uint8]:
-        size = reduce.jpeg_size(data)
+        size = _size(data)
         if size is None or min(size) // factor < _LEAST:
             return decode(data)
         # As large as this reduction leaves it, and no smaller one.
@@ -53,7 +61,7 @@ def halving(share: float, side: int) -> Decoder:
     half = by(2)
 
     def decoder(data: bytes) -> NDArray[np.uint8]:
-        size = reduce.jpeg_size(data)
+        size = _size(data)
         return half(data) if size is not None and min(size) // 2 >= share * side else decode(data)
 
     return decoder

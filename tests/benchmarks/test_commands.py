@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, memory, pipeline, prepare, startup
+from benchmarks import growth, memory, pipeline, prepare, startup, wear
 from benchmarks.material import ratio, synthetic_files
 
 NUMBER = r"[0-9.]+"
@@ -44,7 +44,8 @@ def test_memory(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("model tiny, one thread, 20 images")
     assert re.fullmatch(rf"floor {NUMBER} MB; watch at its peak {NUMBER} MB: -?{NUMBER} MB above it", lines[1])
-    assert re.match(rf"slope [+-]{NUMBER} MB per 1,000 images", lines[2])
+    assert re.fullmatch(rf"its decoder's process: {NUMBER} MB of its own", lines[2])
+    assert re.match(rf"slope [+-]{NUMBER} MB per 1,000 images", lines[3])
 
 
 def test_growth(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,3 +85,20 @@ def test_no_two_synthetic_files_are_the_same() -> None:
 def test_the_ratio_is_of_what_was_measured_together() -> None:
     assert ratio([2.0, 30.0, 400.0], [1.0, 10.0, 100.0]) == "3.000 (2.000 to 4.000)"
     assert ratio([1.0, 2.0, 3.0, 4.0, 5.0], [1.0] * 5) == "3.000 (1.500 to 4.500)"
+
+
+def test_wear(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wear.main(["--bundle", str(tiny_bundle), "--files", "8"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("8 files, model tiny; counted: ")
+    wholes = [float(re.findall(rf"({NUMBER}) KiB a radiograph", line)[0]) for line in lines[1:]]
+    kept = [float(re.findall(rf"kept ({NUMBER}) KiB", line)[0]) for line in lines[1:]]
+    assert [line.partition(":")[0] for line in lines[1:]] == [
+        "without heat maps, one at a time",
+        "without heat maps, groups of up to 16",
+        "with heat maps, one at a time",
+        "with heat maps, groups of up to 16",
+    ]
+    assert all(whole >= 0 for whole in wholes)
+    assert min(kept[2:]) > max(kept[:2]) > 0
