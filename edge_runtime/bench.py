@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime import config, settings_file
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
+from edge_runtime.config import config
+from edge_runtime.config import saving as settings_file
 from edge_runtime.errors import EdgePneumoError
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import GoldenReport, is_reproduced, verify_golden

@@ -4,6 +4,7 @@ import argparse
 import itertools
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from edge_runtime.answer import answer
@@ -12,7 +13,9 @@ from edge_runtime.errors import UsageError
 from edge_runtime.finding import Finding, to_json, with_heatmap
 from edge_runtime.model import heatmap
 from edge_runtime.model.classifier import Classifier
-from edge_runtime.options import add_model_arguments, add_operating_point_argument, open_classifier
+from edge_runtime.options import add_model_arguments, add_operating_point_argument, classifier_of, configuration
+from edge_runtime.radiograph.careful import decode
+from edge_runtime.radiograph.decode import Decode
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
@@ -37,8 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     files = find_images(arguments.paths)
     if arguments.heatmap is not None:
         _make_folder(arguments.heatmap)
-    classifier = open_classifier(arguments)
-    findings = classify(files, classifier, SYSTEM_CLOCK, heatmaps=arguments.heatmap)
+    chosen = configuration(arguments)
+    classifier = classifier_of(chosen)
+    decoder = partial(decode, most_pixels=chosen.settings.limits.megapixels * 10**6)
+    findings = classify(files, classifier, SYSTEM_CLOCK, heatmaps=arguments.heatmap, decoder=decoder)
     if arguments.json:
         rejected = _print_json(findings)
     else:
@@ -73,7 +78,12 @@ def find_images(paths: Iterable[Path]) -> list[Path]:
 
 
 def classify(
-    files: Iterable[Path], classifier: Classifier, clock: Clock, *, heatmaps: Path | None = None
+    files: Iterable[Path],
+    classifier: Classifier,
+    clock: Clock,
+    *,
+    heatmaps: Path | None = None,
+    decoder: Decode | None = None,
 ) -> Iterator[Finding]:
     """Answer for one file after the other, and write its heat map.
 
@@ -82,6 +92,7 @@ def classify(
         classifier: What answers.
         clock: What time it is.
         heatmaps: An existing folder; ``None`` to write none.
+        decoder: What decodes; ``None`` for what decodes in this process with the usual limits.
 
     Raises:
         UsageError: A heat map cannot be written.
@@ -94,7 +105,9 @@ def classify(
         except OSError as error:
             data = error
         read = clock.milliseconds_since(start)
-        answered = answer(str(file), data, classifier, clock=clock, received=received, read_milliseconds=read)
+        answered = answer(
+            str(file), data, classifier, clock=clock, received=received, read_milliseconds=read, decoder=decoder
+        )
         finding = answered.finding
         if heatmaps is not None and answered.grey is not None and answered.answer is not None:
             finding = with_heatmap(

@@ -10,14 +10,21 @@ from typing import Protocol, cast
 
 from edge_runtime.errors import EdgePneumoError
 
-# Each is a module of edge_runtime with ``add_arguments(parser)`` and ``run(arguments) -> exit status``.
+# Each is a module of edge_runtime, or ``command`` in the folder of that name, with ``add_arguments(parser)`` and
+# ``run(arguments) -> exit status``.
 _COMMANDS = {
     "classify": "answer for files and folders, now",
     "watch": "answer for what is in a folder and for what arrives there",
     "status": "say what a watcher has answered, and whether the radiographs still look like those it knows",
+    "results": "show what a watcher has answered, while it works",
+    "backup": "copy the journal and the findings, while a watcher works",
     "verify": "check that this machine computes what the model's converter computed",
     "bench": "measure which engine and how many threads are the fastest here",
+    "config": "say which settings are in force and where from, and check a settings file",
+    "model": "install a model, go back to the one before, list and remove them",
+    "service": "install the watcher as a service of this machine, say how it stands, remove it",
 }
+_ALONE = ("classify", "verify", "bench")
 _WRONG_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 
 
@@ -89,7 +96,8 @@ class _Command(Protocol):
 
 
 def _module(command: str) -> _Command:
-    return cast(_Command, importlib.import_module(f"edge_runtime.{command}"))
+    name = command if command in _ALONE else f"{command}.command"
+    return cast(_Command, importlib.import_module(f"edge_runtime.{name}"))
 
 
 class _Version(argparse.Action):

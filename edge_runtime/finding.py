@@ -75,6 +75,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="from the radiographs the model learned from; above 1 is refused; null if not reached"),
     ] = None
     notes: Annotated[tuple[str, ...], Meta(description="what was corrected before the answer, in words")] = ()
+    same_as: Annotated[
+        str | None,
+        Meta(
+            description="the file with the same bytes, by its source, whose answer this is: the model was not asked "
+            "again; else null"
+        ),
+    ] = None
     model: Model
     engine: Annotated[str, Meta(description="the inference library, its version and its number of threads")]
     received: Annotated[Timestamp, Meta(description="when the file was met; RFC 3339, UTC")]

@@ -7,20 +7,24 @@ which a person at a terminal sees for several files, is rich's.
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from edge_runtime.finding import NOTICE, Finding
-from edge_runtime.model.classifier import Classifier
 
-_COLOURS = {"PNEUMONIA": "1;33", "NORMAL": "32", None: "31"}
-_BOLD = "1"
+if TYPE_CHECKING:  # loading it takes long, and the journal's answers are shown without a model
+    from edge_runtime.model.classifier import Classifier
+
+COLOURS: Final[Mapping[str | None, str]] = {"PNEUMONIA": "1;33", "NORMAL": "32", None: "31"}
+"""Of each label; ``None`` for a rejected file."""
+BOLD = "1"
 _HEADINGS = ("file", "answer", "pneumonia", "bacterial", "viral", "ms")
 _TEXTS = 2  # columns of text; those behind them hold numbers
 _GAP = "  "
 _MANY = 2
 
 
-def print_table(findings: Iterable[Finding], expected: int, classifier: Classifier) -> int:
+def print_table(findings: Iterable[Finding], expected: int, classifier: "Classifier") -> int:
     """Print a table of the findings and what they add up to; what is there, too, when interrupted.
 
     Args:
@@ -36,10 +40,15 @@ def print_table(findings: Iterable[Finding], expected: int, classifier: Classifi
         seen.extend(_shown(findings, expected) if expected >= _MANY and sys.stderr.isatty() else findings)
     finally:
         rejected = sum(finding.status == "rejected" for finding in seen)
-        for line in _lines(seen, rejected, classifier, _paint if _in_colour() else _plain):
-            encoding = sys.stdout.encoding or "utf-8"
-            print(line.encode(encoding, "backslashreplace").decode(encoding))
+        for line in _lines(seen, rejected, classifier, paint if in_colour() else plain):
+            print_line(line)
     return rejected
+
+
+def print_line(line: str) -> None:
+    """Print what a file name may be part of, whatever the terminal's encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _shown(findings: Iterable[Finding], expected: int) -> Iterable[Finding]:
@@ -52,7 +61,7 @@ def _shown(findings: Iterable[Finding], expected: int) -> Iterable[Finding]:
 
 
 def _lines(
-    seen: Sequence[Finding], rejected: int, classifier: Classifier, paint: Callable[[str, str], str]
+    seen: Sequence[Finding], rejected: int, classifier: "Classifier", paint: Callable[[str, str], str]
 ) -> Iterator[str]:
     if seen:
         yield from _table(seen, paint)
@@ -64,17 +73,17 @@ def _lines(
         f"model {classifier.bundle.info.name}, operating point {classifier.operating_point} "
         f"(PNEUMONIA from {classifier.threshold:g}{doubt}), {classifier.engine.name}"
     )
-    yield paint(NOTICE, _BOLD)
+    yield paint(NOTICE, BOLD)
 
 
 def _table(seen: Sequence[Finding], paint: Callable[[str, str], str]) -> Iterator[str]:
     rows = [_row(finding) for finding in seen]
     widths = [max(map(_width, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-    yield paint(_join(_HEADINGS, widths), _BOLD)
+    yield paint(_join(_HEADINGS, widths), BOLD)
     yield "-" * (sum(widths) + len(_GAP) * (len(widths) - 1))
     for finding, row in zip(seen, rows, strict=True):
         cells = _padded(row, widths)
-        cells[1] = paint(cells[1], _COLOURS[finding.label])
+        cells[1] = paint(cells[1], COLOURS[finding.label])
         yield _GAP.join(cells).rstrip()
 
 
@@ -96,8 +105,8 @@ def _row(finding: Finding) -> tuple[str, ...]:
     shares = [finding.probability, finding.types and finding.types.bacterial, finding.types and finding.types.viral]
     numbers = ["" if share is None else f"{share:.3f}" for share in shares]
     return (
-        _one_line(finding.source),
-        _one_line(", ".join(words)),
+        one_line(finding.source),
+        one_line(", ".join(words)),
         *numbers,
         f"{finding.milliseconds['total']:.0f}",
     )
@@ -111,20 +120,25 @@ def _summary(findings: Sequence[Finding], rejected: int) -> str:
     return f"{len(findings) - rejected} classified ({counts}{doubt}), {rejected} rejected"
 
 
-def _in_colour() -> bool:
+def in_colour() -> bool:
+    """Whether standard output is a terminal that shows colours."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
-def _paint(text: str, colour: str) -> str:
+def paint(text: str, colour: str) -> str:
+    """Text for a terminal; the colour as its escape sequence has it."""
     return f"\x1b[{colour}m{text}\x1b[0m"
 
 
-def _plain(text: str, _colour: str) -> str:
+def plain(text: str, _colour: str) -> str:
+    """Text for anything else."""
     return text
 
 
-def _one_line(text: str) -> str:
-    # A file name may hold line ends and escape sequences.
+def one_line(text: str) -> str:
+    """Text with its line ends and escape sequences, which a file name may hold, made visible."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 

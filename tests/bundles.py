@@ -1,9 +1,12 @@
 """A real bundle, small enough to make anew in each test session: it calls bright pictures pneumonia."""
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,29 +15,33 @@ from edge_runtime.model.engines import litert
 from tests.gates import wide_open
 
 SIZE, CELLS = 224, 14
+PASSED: Mapping[str, Any] = {"passed": True, "flips": 0, "broken": []}
 
 
-def make_tiny_bundle(directory: Path) -> Path:
-    """Write ``tiny.tflite`` into ``directory``: an int8 model of the real shapes, with golden vectors, as a bundle.
+def make_tiny_bundle(directory: Path, size: int = SIZE, name: str = "tiny") -> Path:
+    """Write a bundle into ``directory``: an int8 model with golden vectors.
+
+    It takes pictures of ``size`` x ``size`` pixels; the usual size is that of the real models.
 
     Its logits are linear in the mean brightness of the picture, and its maps in that of each of the 14 x 14 cells: a
     picture darker than grey level 127 is NORMAL, a brighter one PNEUMONIA, more likely bacterial than viral. Its gate
     refuses nothing.
     """
-    tflite = make_tiny_tflite()
+    tflite = make_tiny_tflite(size)
     info = bundle.BundleInfo(
-        name="tiny",
+        name=name,
         created="2024-01-01T00:00:00Z",
         operating_points={
             "balanced": bundle.OperatingPoint(threshold=0.5),
             "screening": bundle.OperatingPoint(threshold=0.1),
         },
+        input=bundle.InputGeometry(height=size, width=size),
         source_sha256="0" * 64,
         route="tf-lite-converter",
         versions={"made": "by hand"},
     )
     engine = litert.LiteRtEngine(tflite, info, litert.find_library(), threads=1)
-    pixels = example_pixels(np.random.default_rng(1), 3)
+    pixels = example_pixels(np.random.default_rng(1), 3, size)
     outputs = [engine.invoke(one[np.newaxis]) for one in pixels]
     golden = bundle.Golden(
         pixels,
@@ -42,28 +49,39 @@ def make_tiny_bundle(directory: Path) -> Path:
         np.stack([output.maps for output in outputs]),
         np.stack([output.features for output in outputs]),
     )
-    path = directory / "tiny.tflite"
+    path = directory / f"{name}.tflite"
     gate = wide_open(golden.features.shape[1])
-    bundle.write(path, tflite, info, golden=golden, parity={"flips": 0}, calibration={"images": []}, gate=gate)
+    bundle.write(path, tflite, info, golden=golden, parity=PASSED, calibration={"images": []}, gate=gate)
     return path
 
 
-def example_pixels(rng: np.random.Generator, n: int) -> NDArray[np.uint8]:
-    """Noise from dark to bright: ``uint8`` of shape ``(n, 224, 224, 1)``."""
+def remake(
+    source: Path, path: Path, *, name: str | None = None, parity: Mapping[str, Any] = PASSED, golden_off: int = 0
+) -> Path:
+    """Write a bundle again: under another name, with another parity report, with scores that no engine gives."""
+    old = bundle.read(source)
+    golden = bundle.Golden(old.golden.pixels, old.golden.scores + golden_off, old.golden.maps, old.golden.features)
+    info = msgspec.structs.replace(old.info, name=name or old.info.name)
+    bundle.write(path, old.tflite, info, golden=golden, parity=parity, calibration=old.calibration, gate=old.gate)
+    return path
+
+
+def example_pixels(rng: np.random.Generator, n: int, size: int = SIZE) -> NDArray[np.uint8]:
+    """Noise from dark to bright: ``uint8`` of shape ``(n, size, size, 1)``."""
     levels = np.linspace(40, 215, n)[:, np.newaxis, np.newaxis, np.newaxis]
-    return np.clip(rng.normal(levels, 30, (n, SIZE, SIZE, 1)), 0, 255).astype(np.uint8)
+    return np.clip(rng.normal(levels, 30, (n, size, size, 1)), 0, 255).astype(np.uint8)
 
 
-def make_tiny_tflite() -> bytes:
+def make_tiny_tflite(size: int = SIZE) -> bytes:
     """The model alone; needs TensorFlow."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     import tensorflow as tf
 
-    inputs = keras.Input((SIZE, SIZE, 1))
+    inputs = keras.Input((size, size, 1))
     x = keras.layers.Rescaling(1 / 255)(inputs)
     feature = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="feature")
-    x = keras.layers.AveragePooling2D(SIZE // CELLS)(feature(x))
+    x = keras.layers.AveragePooling2D(size // CELLS)(feature(x))
     head = keras.layers.Conv2D(3, 1, name="map")
     maps = head(x)
     scores, features = keras.layers.GlobalAveragePooling2D()(maps), keras.layers.GlobalAveragePooling2D()(x)
@@ -78,15 +96,15 @@ def make_tiny_tflite() -> bytes:
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = _representative
+    converter.representative_dataset = partial(_representative, size)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
     return bytes(converter.convert())
 
 
-def _representative() -> Any:
+def _representative(size: int) -> Any:
     for level in (0, 64, 128, 192, 255):
-        yield [np.full((1, SIZE, SIZE, 1), level, np.float32)]
-    ramp = np.linspace(0, 255, SIZE, dtype=np.float32)
-    yield [np.tile(ramp, (SIZE, 1))[np.newaxis, :, :, np.newaxis]]
+        yield [np.full((1, size, size, 1), level, np.float32)]
+    ramp = np.linspace(0, 255, size, dtype=np.float32)
+    yield [np.tile(ramp, (size, 1))[np.newaxis, :, :, np.newaxis]]

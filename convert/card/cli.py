@@ -44,7 +44,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    opened = bundle.read(installed.find(arguments.bundle))
+    # One file for all that follows, also where a model was installed on this machine.
+    arguments.bundle = installed.find(arguments.bundle)
+    opened = bundle.read(arguments.bundle)
     known = card.read(arguments.card)
     page = arguments.card.with_suffix(".md")
     seeds = card.read_seeds(arguments.seeds)

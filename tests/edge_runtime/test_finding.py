@@ -89,6 +89,7 @@ def test_keys_are_in_the_documented_order() -> None:
         "confidence",
         "distance",
         "notes",
+        "same_as",
         "model",
         "engine",
         "received",
