@@ -5,24 +5,20 @@ afterwards, and it reads what earlier versions wrote.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
-from urllib.parse import quote
+from typing import Final
 
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import timestamp
+from edge_runtime.journal import reader
 from edge_runtime.journal.journal import EDGES, SCHEMA_VERSION, Quantity
 from edge_runtime.model.bundle import Histogram
 
 REASONS_SHOWN: Final = 3
 _HISTOGRAMS_SINCE = 2
-_WAIT_SECONDS = 5.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,40 +102,7 @@ def read(journal: Path, model: str, periods: Sequence[Days]) -> Overview:
     Raises:
         UsageError: It cannot be read, is damaged, or is of a newer version.
     """
-    try:
-        return _at_rest_or_at_work(journal, lambda database: _overview(database, journal, model, periods))
-    except sqlite3.OperationalError as error:
-        raise UsageError(f"the journal {journal} cannot be read ({error}); check its permissions") from error
-    except sqlite3.DatabaseError as error:
-        raise UsageError(
-            f"the journal {journal} is damaged ({error}); 'edge-pneumo watch' says what to do with it"
-        ) from error
-
-
-def _at_rest_or_at_work(journal: Path, read: Callable[[sqlite3.Connection], T]) -> T:
-    # Read-only, SQLite still makes the two files of a write-ahead log where they are missing, and leaves them there.
-    # They are missing when no watcher runs; then nothing changes and the journal is read as it lies. If one starts in
-    # the meantime the files appear, and what was read or failed to be read does not count.
-    log = journal.with_name(f"{journal.name}-wal")
-    if not log.exists():
-        try:
-            with _opened(journal, "immutable=1") as database:
-                answer = read(database)
-            if not log.exists():
-                return answer
-        except sqlite3.Error:
-            if not log.exists():
-                raise
-    with _opened(journal, "mode=ro") as database:
-        return read(database)
-
-
-@contextmanager
-def _opened(journal: Path, how: str) -> Iterator[sqlite3.Connection]:
-    address = f"file:{quote(bytes(journal.absolute()))}?{how}"
-    with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=_WAIT_SECONDS)) as database:
-        database.execute("BEGIN")  # one moment for all that follows
-        yield database
+    return reader.read(journal, lambda database: _overview(database, journal, model, periods))
 
 
 def _overview(database: sqlite3.Connection, journal: Path, model: str, periods: Sequence[Days]) -> Overview:
