@@ -35,7 +35,6 @@ from typing import Any
 
 from edge_runtime.errors import UsageError
 from edge_runtime.file_state import FileState
-from edge_runtime.finding import Finding
 from edge_runtime.journal.connection import closed, connect, damage, is_passing
 from edge_runtime.journal.rows import INSERT, Entry, Record, Seen, is_entered, row_of
 from edge_runtime.journal.schema import DAYS_KEPT, EDGES, SCHEMA_VERSION, Quantity, count, local_day, prepare
@@ -173,14 +172,6 @@ class Journal:
         with self._lock:
             del self._moves[: len(moves)]
             self._in_doubt = False
-
-    def record(self, name: bytes, state: FileState, finding: Finding, file: bytes) -> None:
-        """Remember one answer whose finding lies in ``file``; on the disk when this returns."""
-        self.enter([Record(name, state, finding, file)])
-
-    def see_again(self, name: bytes, state: FileState, entry: Entry) -> None:
-        """Remember that the file as it lies there has the content of an earlier answer."""
-        self.enter([Seen(name, state, entry)])
 
     def verdict(self, name: bytes, state: FileState) -> tuple[str, str | None] | None:
         """Status and SHA-256 of the answer to the file of this name as it lies there; ``None`` where there is none."""

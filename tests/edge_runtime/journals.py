@@ -13,12 +13,22 @@ import msgspec
 
 from edge_runtime.file_state import FileState
 from edge_runtime.finding import Finding, timestamp, to_json
-from edge_runtime.journal.journal import Journal
+from edge_runtime.journal.journal import Entry, Journal, Record, Seen
 from edge_runtime.locate import JOURNAL
 from edge_runtime.model import heatmap
 from tests.edge_runtime.findings import MOMENT, classified
 
 STATE = FileState(size=10, mtime_ns=1, ctime_ns=5, inode=7, mode=stat.S_IFREG | 0o644)
+
+
+def record(journal: Journal, name: bytes, state: FileState, finding: Finding, file: bytes) -> None:
+    """Enter one answer whose finding lies in ``file``."""
+    journal.enter([Record(name, state, finding, file)])
+
+
+def see_again(journal: Journal, name: bytes, state: FileState, entry: Entry) -> None:
+    """Enter that the file as it lies there has the content of an earlier answer."""
+    journal.enter([Seen(name, state, entry)])
 
 
 class Filler:
@@ -45,7 +55,7 @@ class Filler:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(to_json(finding))
             self.path(name, heatmap.SUFFIX.encode()).write_bytes(b"a picture" * 10)
-        self.journal.record(name, STATE, finding, name + b".json")
+        record(self.journal, name, STATE, finding, name + b".json")
         return name
 
     def path(self, name: bytes, suffix: bytes = b".json") -> Path:

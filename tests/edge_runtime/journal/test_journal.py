@@ -18,6 +18,7 @@ from edge_runtime.file_state import FileState
 from edge_runtime.finding import Finding, timestamp
 from edge_runtime.journal.journal import DAYS_KEPT, SCHEMA_VERSION, Journal, Record, is_passing, local_day
 from tests.edge_runtime.findings import classified, rejected
+from tests.edge_runtime.journals import record, see_again
 from tests.edge_runtime.nobody import folder_of_nobody
 
 NAME = b"caf\xe9/a.png"
@@ -44,7 +45,7 @@ def test_knows_what_was_recorded(journal: Journal) -> None:
     assert not journal.knows(NAME, STATE)
     assert journal.find(NAME, SHA) is None
 
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
 
     entry = journal.find(NAME, SHA)
     assert entry is not None
@@ -56,7 +57,7 @@ def test_knows_what_was_recorded(journal: Journal) -> None:
 
 @pytest.mark.parametrize("change", [{"size": 11}, {"mtime_ns": STATE.mtime_ns + 1}])
 def test_a_changed_file_is_not_known(journal: Journal, change: dict[str, int]) -> None:
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
 
     assert not journal.knows(NAME, dataclasses.replace(STATE, **change))
     assert not journal.knows(b"other.png", STATE)
@@ -66,7 +67,7 @@ def test_a_changed_file_is_not_known(journal: Journal, change: dict[str, int]) -
 
 def test_an_answer_outlives_the_program(tmp_path: Path) -> None:
     first = Journal(tmp_path / "journal.sqlite")
-    first.record(NAME, STATE, classified(), b"a.png.json")
+    record(first, NAME, STATE, classified(), b"a.png.json")
     first.close()
 
     second = Journal(tmp_path / "journal.sqlite")
@@ -76,8 +77,8 @@ def test_an_answer_outlives_the_program(tmp_path: Path) -> None:
 
 
 def test_the_row_tells_the_answer_to_others_while_it_is_open(journal: Journal) -> None:
-    journal.record(NAME, STATE, classified(probability=0.9), b"a.png.json")
-    journal.record(b"b.png", STATE, rejected(reason="empty file"), b"b.png.json")
+    record(journal, NAME, STATE, classified(probability=0.9), b"a.png.json")
+    record(journal, b"b.png", STATE, rejected(reason="empty file"), b"b.png.json")
 
     assert rows(
         journal, "SELECT name, sha256, finding, status, label, probability, reason FROM answers ORDER BY id"
@@ -90,25 +91,25 @@ def test_the_row_tells_the_answer_to_others_while_it_is_open(journal: Journal) -
 
 def test_a_touched_file_is_seen_again_without_a_second_answer(journal: Journal) -> None:
     touched = dataclasses.replace(STATE, mtime_ns=STATE.mtime_ns + 1)
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
     entry = journal.find(NAME, SHA)
     assert entry is not None
 
-    journal.see_again(NAME, touched, entry)
+    see_again(journal, NAME, touched, entry)
 
     assert journal.knows(NAME, touched)
     assert rows(journal, "SELECT COUNT(*) FROM answers") == [(1,)]
 
 
 def test_a_file_that_could_not_be_read_is_news_after_a_chmod(journal: Journal) -> None:
-    journal.record(NAME, STATE, rejected(sha256=None, reason="cannot be read"), b"a.png.json")
+    record(journal, NAME, STATE, rejected(sha256=None, reason="cannot be read"), b"a.png.json")
 
     assert journal.knows(NAME, STATE)
     assert not journal.knows(NAME, dataclasses.replace(STATE, ctime_ns=6))
 
 
 def test_a_file_that_could_be_read_is_no_news_after_a_chmod(journal: Journal) -> None:
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
 
     assert journal.knows(NAME, dataclasses.replace(STATE, ctime_ns=6))
 
@@ -118,7 +119,7 @@ def test_all_or_nothing(journal: Journal) -> None:
         other.execute("DROP TABLE seen")
 
     with pytest.raises(sqlite3.OperationalError):
-        journal.record(NAME, STATE, classified(), b"a.png.json")
+        record(journal, NAME, STATE, classified(), b"a.png.json")
 
     assert rows(journal, "SELECT COUNT(*) FROM answers") == [(0,)]
     assert histogram_rows(journal) == []
@@ -132,7 +133,7 @@ def test_a_group_is_entered_together(journal: Journal) -> None:
     calls: list[Callable[[], None]] = [
         lambda: journal.enter([Record(b"%d" % n, STATE, classified(), b"%d.json" % n) for n in range(10)]),
         lambda: journal.enter([]),
-        lambda: journal.record(NAME, STATE, classified(), b"a.png.json"),
+        lambda: record(journal, NAME, STATE, classified(), b"a.png.json"),
     ]
     with closing(sqlite3.connect(journal.path)) as other:
         for call in calls:
@@ -156,7 +157,7 @@ def test_a_group_is_entered_completely_or_not_at_all(journal: Journal) -> None:
 
     assert rows(journal, "SELECT COUNT(*) FROM answers") == [(0,)]
     assert histogram_rows(journal) == []
-    journal.record(b"a", STATE, classified(), b"a.json")
+    record(journal, b"a", STATE, classified(), b"a.json")
     assert journal.knows(b"a", STATE)
 
 
@@ -178,7 +179,7 @@ def test_what_a_failed_commit_has_entered_all_the_same_is_not_entered_again(jour
 
 
 def test_the_same_content_is_found_where_model_point_and_engine_are_the_same(journal: Journal) -> None:
-    journal.record(b"first.png", STATE, classified("first.png"), b"first.json")
+    record(journal, b"first.png", STATE, classified("first.png"), b"first.json")
     entry = journal.find_same(SHA, "0" * 64, "balanced", "none")
     assert entry is not None
     journal.enter([Record(b"copy.png", STATE, classified("copy.png"), b"copy.json", same_as=entry.id)])
@@ -203,7 +204,7 @@ def test_the_same_content_is_looked_for_in_an_index(journal: Journal) -> None:
 
 
 def test_what_was_rejected_is_no_answer_to_a_copy(journal: Journal) -> None:
-    journal.record(NAME, STATE, rejected(), b"a.png.json")
+    record(journal, NAME, STATE, rejected(), b"a.png.json")
 
     assert journal.find_same("2" * 64, "0" * 64, "balanced", "none") is None
 
@@ -212,12 +213,12 @@ def test_what_was_rejected_is_no_answer_to_a_copy(journal: Journal) -> None:
 
 
 def test_where_a_file_was_moved_to_is_entered_with_the_next_answers(journal: Journal) -> None:
-    journal.record(NAME, STATE, classified(), b"a.png.json")
-    journal.record(b"b.png", STATE, rejected(), b"b.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
+    record(journal, b"b.png", STATE, rejected(), b"b.png.json")
 
     journal.move([(NAME, b"done/a.png")])
     before = rows(journal, "SELECT state, place FROM answers ORDER BY id")
-    journal.record(b"c.png", STATE, classified(), b"c.png.json")
+    record(journal, b"c.png", STATE, classified(), b"c.png.json")
 
     assert before == [("answered", None)] * 2
     assert rows(journal, "SELECT state, place FROM answers ORDER BY id") == [
@@ -229,7 +230,7 @@ def test_where_a_file_was_moved_to_is_entered_with_the_next_answers(journal: Jou
 
 def test_where_a_file_was_moved_to_is_entered_at_the_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
     journal.move([(NAME, b"done/a.png")])
     journal.close()
 
@@ -237,8 +238,8 @@ def test_where_a_file_was_moved_to_is_entered_at_the_end(tmp_path: Path) -> None
 
 
 def test_the_verdict_on_a_file_as_it_lies_there(journal: Journal) -> None:
-    journal.record(NAME, STATE, classified(), b"a.png.json")
-    journal.record(b"b.png", STATE, rejected(), b"b.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
+    record(journal, b"b.png", STATE, rejected(), b"b.png.json")
 
     assert journal.verdict(NAME, STATE) == ("classified", SHA)
     assert journal.verdict(b"b.png", STATE) == ("rejected", "2" * 64)
@@ -253,7 +254,7 @@ def test_the_verdict_on_a_file_as_it_lies_there(journal: Journal) -> None:
 def test_after_an_error_of_the_disk_it_works_again(tmp_path: Path, error: str) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    journal.record(b"before", STATE, classified(), b"before.json")
+    record(journal, b"before", STATE, classified(), b"before.json")
     news = [Record(b"%d" % n, STATE, classified(), b"%d.json" % n) for n in range(200)]
 
     try:
@@ -307,12 +308,12 @@ def histogram_rows(journal: Journal) -> list[tuple[object, ...]]:
 
 
 def test_answers_are_counted_by_day_model_and_bin(journal: Journal) -> None:
-    journal.record(b"1", STATE, at(NOON, classified(probability=0.9), distance=0.31), b"1.json")
-    journal.record(b"2", STATE, at(NOON, classified(probability=0.91), distance=0.64), b"2.json")
-    journal.record(b"3", STATE, at(NOON, rejected(reason="not a radiograph"), distance=7.0), b"3.json")
-    journal.record(b"4", STATE, at(NOON, rejected(reason="empty file")), b"4.json")
-    journal.record(b"5", STATE, at(NOON, classified(probability=0.9), model="f" * 64), b"5.json")
-    journal.record(b"6", STATE, at(NOON + timedelta(days=1), classified(probability=0.9)), b"6.json")
+    record(journal, b"1", STATE, at(NOON, classified(probability=0.9), distance=0.31), b"1.json")
+    record(journal, b"2", STATE, at(NOON, classified(probability=0.91), distance=0.64), b"2.json")
+    record(journal, b"3", STATE, at(NOON, rejected(reason="not a radiograph"), distance=7.0), b"3.json")
+    record(journal, b"4", STATE, at(NOON, rejected(reason="empty file")), b"4.json")
+    record(journal, b"5", STATE, at(NOON, classified(probability=0.9), model="f" * 64), b"5.json")
+    record(journal, b"6", STATE, at(NOON + timedelta(days=1), classified(probability=0.9)), b"6.json")
 
     zero, other, likely = "0" * 64, "f" * 64, bin_of(PROBABILITY_EDGES, 0.9)
     near, middle, far = (bin_of(DISTANCE_EDGES, distance) for distance in (0.31, 0.64, 7.0))
@@ -328,12 +329,12 @@ def test_answers_are_counted_by_day_model_and_bin(journal: Journal) -> None:
 
 
 def test_a_touched_file_is_not_counted_again(journal: Journal) -> None:
-    journal.record(NAME, STATE, at(NOON, classified(), distance=0.5), b"a.png.json")
+    record(journal, NAME, STATE, at(NOON, classified(), distance=0.5), b"a.png.json")
     entry = journal.find(NAME, SHA)
     assert entry is not None
     before = histogram_rows(journal)
 
-    journal.see_again(NAME, dataclasses.replace(STATE, mtime_ns=1), entry)
+    see_again(journal, NAME, dataclasses.replace(STATE, mtime_ns=1), entry)
 
     assert histogram_rows(journal) == before
 
@@ -347,7 +348,7 @@ def test_the_day_is_that_of_this_machine() -> None:
 
 @pytest.mark.parametrize("moment", ["never", "0001-01-01T00:00:00Z", ""])
 def test_an_answer_at_no_time_is_remembered_and_not_counted(journal: Journal, moment: str) -> None:
-    journal.record(NAME, STATE, msgspec.structs.replace(classified(), finished=moment), b"a.png.json")
+    record(journal, NAME, STATE, msgspec.structs.replace(classified(), finished=moment), b"a.png.json")
 
     assert journal.knows(NAME, STATE)
     assert [row for row in histogram_rows(journal) if row[0] != "0001-01-01"] == []
@@ -356,8 +357,8 @@ def test_an_answer_at_no_time_is_remembered_and_not_counted(journal: Journal, mo
 def test_the_oldest_days_make_room(journal: Journal) -> None:
     days_ = [(b"%d" % day, at(NOON + timedelta(days=day), classified())) for day in range(DAYS_KEPT + 2)]
     journal.enter([Record(name, STATE, finding, name + b".json") for name, finding in days_])
-    journal.record(b"late", STATE, at(NOON, classified()), b"late.json")
-    journal.record(b"clock", STATE, at(NOON.replace(year=2099), classified()), b"clock.json")
+    record(journal, b"late", STATE, at(NOON, classified()), b"late.json")
+    record(journal, b"clock", STATE, at(NOON.replace(year=2099), classified()), b"clock.json")
 
     days = [day for (day,) in rows(journal, "SELECT DISTINCT day FROM histogram ORDER BY day")]
     assert len(days) == DAYS_KEPT
@@ -462,7 +463,7 @@ def test_an_earlier_version_is_extended_and_its_answers_are_counted(earlier: Pat
         (3, None, None, None),
     ]
     assert rows(journal, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
-    journal.record(NAME, STATE, classified(), b"a.png.json")
+    record(journal, NAME, STATE, classified(), b"a.png.json")
     journal.close()
 
 
@@ -497,13 +498,13 @@ def test_threads_share_it(journal: Journal) -> None:
     names = [f"{number}.png".encode() for number in range(50)]
     missed: list[bytes] = []
 
-    def record(mine: list[bytes]) -> None:
+    def record_mine(mine: list[bytes]) -> None:
         for name in mine:
-            journal.record(name, STATE, classified(), name + b".json")
+            record(journal, name, STATE, classified(), name + b".json")
             if not journal.knows(name, STATE):
                 missed.append(name)
 
-    threads = [threading.Thread(target=record, args=(names[start::4],)) for start in range(4)]
+    threads = [threading.Thread(target=record_mine, args=(names[start::4],)) for start in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

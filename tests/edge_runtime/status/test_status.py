@@ -27,6 +27,7 @@ from edge_runtime.status.text import describe
 from tests.edge_runtime.findings import classified, rejected
 from tests.edge_runtime.histograms import draw, drawn_reference
 from tests.edge_runtime.journal.test_journal import VERSION_1
+from tests.edge_runtime.journals import record
 from tests.edge_runtime.model.test_bundle import INFO, write_toy
 from tests.edge_runtime.nobody import folder_of_nobody
 
@@ -52,7 +53,7 @@ class Watcher:
         self._count += 1
         name = b"%d.png" % self._count
         finding = msgspec.structs.replace(finding, finished=timestamp(moment), **changes)
-        self.journal.record(name, STATE, finding, name + b".json")
+        record(self.journal, name, STATE, finding, name + b".json")
 
     def answer_drawn(
         self, count: int, moment: datetime = TODAY, *, seed: int = 0, ill: float = 0.74, farther: float = 0.0

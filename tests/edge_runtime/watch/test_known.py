@@ -19,6 +19,7 @@ from edge_runtime.sources import Work
 from edge_runtime.watch.insist import Backoff, Insistence
 from edge_runtime.watch.known import InHand, Memory, Original, answer_again
 from tests.edge_runtime.findings import MOMENT, answered, classified, rejected
+from tests.edge_runtime.journals import record
 from tests.engines import ScriptedEngine, bundle_without_model
 
 STATE = FileState(1, 2, 3, 4, 5)
@@ -76,7 +77,7 @@ def test_nothing_is_known_of_what_is_new(place: Place) -> None:
 
 def test_the_row_of_this_content_of_this_file(place: Place) -> None:
     file, finding = place.record.write(b"a.png", answered(by_it(classified())))
-    place.journal.record(b"a.png", STATE, finding, file)
+    record(place.journal, b"a.png", STATE, finding, file)
 
     assert place.look_up("a.png") == Entry(1, b"a.png.json")
 
@@ -89,7 +90,7 @@ def test_a_finding_that_a_crash_left_without_its_row(place: Place) -> None:
 
 def test_the_answer_to_a_file_with_the_same_bytes(place: Place) -> None:
     file, finding = place.record.write(b"a.png", answered(by_it(classified())))
-    place.journal.record(b"a.png", STATE, finding, file)
+    record(place.journal, b"a.png", STATE, finding, file)
 
     original = place.look_up("b.png")
 
@@ -100,7 +101,7 @@ def test_the_answer_to_a_file_with_the_same_bytes(place: Place) -> None:
 
 def test_what_is_refused_without_the_model_needs_no_other_answer(place: Place) -> None:
     file, finding = place.record.write(b"a.png", answered(rejected(sha256=SHA)))
-    place.journal.record(b"a.png", STATE, finding, file)
+    record(place.journal, b"a.png", STATE, finding, file)
 
     assert place.look_up("b.png", refused=True) is None
     assert place.look_up("b.png", None, refused=True) is None
@@ -108,7 +109,7 @@ def test_what_is_refused_without_the_model_needs_no_other_answer(place: Place) -
 
 def test_another_finding_in_the_original_s_place_is_not_taken_for_it(place: Place) -> None:
     file, finding = place.record.write(b"a.png", answered(by_it(classified())))
-    place.journal.record(b"a.png", STATE, finding, file)
+    record(place.journal, b"a.png", STATE, finding, file)
     (place.record.folder / "a.png.json").write_bytes(to_json(by_it(classified(sha256="2" * 64))))
 
     assert place.look_up("b.png") is None
@@ -122,7 +123,7 @@ def test_what_is_in_hand_is_waited_for(place: Place, name: str, sha256: str) -> 
 
     asking.start()
     file, finding = place.record.write(b"a.png", answered(by_it(classified())))
-    place.journal.record(b"a.png", STATE, finding, file)
+    record(place.journal, b"a.png", STATE, finding, file)
     early = list(found)
     place.in_hand.put_down(work("a.png"), SHA)
     asking.join(60)
