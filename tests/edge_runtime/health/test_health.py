@@ -11,16 +11,6 @@ from tests.edge_runtime.findings import classified, rejected
 HALF_PAST, A_MINUTE_LATER = "2024-05-01T09:30:00.000Z", "2024-05-01T09:31:00.000Z"
 
 
-@pytest.fixture
-def hand() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def health(hand: HandClock) -> Health:
-    return Health(clock=hand.clock)
-
-
 def test_a_new_watcher_is_starting_and_then_idle(health: Health, hand: HandClock) -> None:
     hand.wait(60)
     before = health.snapshot()

@@ -16,23 +16,6 @@ HERE = this_process()
 
 
 @pytest.fixture
-def hand() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def health(hand: HandClock) -> Health:
-    return Health(clock=hand.clock)
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    folder = tmp_path / "in-results"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def runtime(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()

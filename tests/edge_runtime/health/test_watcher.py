@@ -24,20 +24,8 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hand() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def health(hand: HandClock) -> Health:
     return Health(model=Model(name="tiny", sha256="0" * 64), engine="litert 2", clock=hand.clock)
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    folder = tmp_path / "in-results"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
