@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.edgetpu:
         from convert.edgetpu import cli as edgetpu
 
-        print("\n".join(edgetpu.report(arguments.out, arguments.out.parent)[0]))
+        print("\n".join(edgetpu.report(arguments.out, arguments.out)[0]))
     return 0
 
 

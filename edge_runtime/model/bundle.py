@@ -8,6 +8,11 @@ Every TFLite tool opens it (the convention TFLite uses for associated files), ev
 ``gate.npz``          what tells a readable frontal chest radiograph from anything else: ``Gate``
 ``parity.json``       the converter's comparison with the float model
 ``calibration.json``  the images whose activations set the integer ranges
+
+and, where the model was compiled for an Edge TPU too:
+
+``edgetpu.tflite``    the compiled model, with the same inputs and outputs; read when an Edge TPU is to run it
+``edgetpu.json``      what it was compiled of, and its checksum: ``compiled.Compiled``
 """
 
 import hashlib
@@ -28,7 +33,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BundleError
 from edge_runtime.gate import store as gate_store
 from edge_runtime.gate.store import Gate
-from edge_runtime.model import installed
+from edge_runtime.model import compiled, installed
+from edge_runtime.model.compiled import Compiled
 
 SCHEMA: Final = "edge-pneumo/bundle/2"
 Labels = tuple[Literal["normal"], Literal["bacterial"], Literal["viral"]]
@@ -182,6 +188,7 @@ class Bundle:
         parity: The converter's comparison with the float model.
         calibration: The images that set the integer ranges.
         gate: What is refused.
+        compiled: Of the model for an Edge TPU, which ``read_compiled`` reads; ``None`` where there is none.
     """
 
     path: Path
@@ -192,6 +199,7 @@ class Bundle:
     parity: dict[str, Any] = field(repr=False)
     calibration: dict[str, Any] = field(repr=False)
     gate: Gate = field(repr=False)
+    compiled: Compiled | None = None
 
 
 def read(path: Path) -> Bundle:
@@ -225,6 +233,7 @@ def read(path: Path) -> Bundle:
         _check_gate(gate, golden)
         parity = msgspec.json.decode(members["parity.json"], type=dict[str, Any])
         calibration = msgspec.json.decode(members["calibration.json"], type=dict[str, Any])
+        found = compiled.decode(members.get(compiled.INFO), info.tflite_sha256)
     except KeyError as error:
         # Zip finds an archive even in a foreign file that only happens to carry one, such as a .tflite with metadata.
         raise BundleError(
@@ -244,7 +253,24 @@ def read(path: Path) -> Bundle:
         parity=parity,
         calibration=calibration,
         gate=gate,
+        compiled=found,
     )
+
+
+def read_compiled(bundle: Bundle) -> bytes:
+    """The model that was compiled for an Edge TPU: a ``.tflite``, its checksum compared.
+
+    It is read from the bundle's file again, since most machines never need it.
+
+    Raises:
+        BundleError: The bundle has none, cannot be read any more, or is damaged.
+    """
+    if bundle.compiled is None:
+        raise BundleError(
+            f"the model {bundle.info.name} was not compiled for an Edge TPU; compile it (docs/coral.md) and install "
+            'that, or set accelerator = "cpu"'
+        )
+    return compiled.read(bundle.path, bundle.compiled)
 
 
 def tflite_bytes(bundle: Bundle | Path) -> bytes:
@@ -261,6 +287,7 @@ def write(
     parity: Mapping[str, Any],
     calibration: Mapping[str, Any],
     gate: Gate,
+    edgetpu: tuple[bytes, Compiled] | None = None,
 ) -> BundleInfo:
     """Write a bundle: complete and on the disk, or not at all.
 
@@ -274,13 +301,15 @@ def write(
         parity: The comparison with the float model, as JSON can hold it.
         calibration: The calibration set's manifest, as JSON can hold it.
         gate: What the device refuses.
+        edgetpu: The model compiled for an Edge TPU, and what is known of it; ``None`` where there is none.
 
     Returns:
         ``info`` as written.
 
     Raises:
         BundleError: ``tflite`` is no TFLite model.
-        ValueError: The golden vectors are not of the model's input size, or the gate is of other features than theirs.
+        ValueError: The golden vectors are not of the model's input size, or the gate is of other features than theirs,
+            or the compiled model is of another model.
         OSError: The file cannot be written.
     """
     if tflite[4:8] != _TFLITE_MARK:
@@ -298,6 +327,8 @@ def write(
         "parity.json": _json(dict(parity)),
         "calibration.json": _json(dict(calibration)),
     }
+    if edgetpu is not None:
+        members |= compiled.members(*edgetpu, info.tflite_sha256)
     import tempfile  # a device never writes a bundle
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -338,7 +369,7 @@ def _json(value: object) -> bytes:
 def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+            return {name: archive.read(name) for name in archive.namelist() if name != compiled.MODEL}
     except zipfile.BadZipFile as error:
         # Without the directory at its end a bundle that was cut off looks like a plain .tflite, but for this name.
         if b"PK\x03\x04" in data and b"bundle.json" in data:

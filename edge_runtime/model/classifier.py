@@ -1,5 +1,6 @@
 """What the model's numbers mean: logits to a label, a calibrated probability and the evidence for it."""
 
+import sys
 from dataclasses import dataclass
 
 import msgspec
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import Confidence, Label
 from edge_runtime.model.bundle import Bundle, Golden, UncertainBand
-from edge_runtime.model.engines.interface import Engine, RawOutputs
+from edge_runtime.model.engines.interface import Engine, RawOutputs, Runner
 
 NORMAL, BACTERIAL, VIRAL = range(3)  # the order of bundle.LABELS
 
@@ -140,7 +141,7 @@ def evidence_map(
         ``float32`` of shape ``(rows, columns)``.
     """
     weights = softmax(logits[[BACTERIAL, VIRAL]] / temperature)
-    entropy = -float(np.sum(weights * np.log(np.maximum(weights, np.finfo(np.float64).tiny))))
+    entropy = -float(np.sum(weights * np.log(np.maximum(weights, sys.float_info.min))))
     difference = maps[..., [BACTERIAL, VIRAL]] @ weights - maps[..., NORMAL]
     return (difference / temperature + entropy).astype(np.float32)
 
@@ -160,7 +161,7 @@ class GoldenReport:
     largest_difference: int
 
 
-def verify_golden(engine: Engine, golden: Golden) -> GoldenReport:
+def verify_golden(engine: Runner, golden: Golden) -> GoldenReport:
     """Replay the golden vectors on an engine."""
     differences = []
     for pixels, *expected in zip(golden.pixels, golden.scores, golden.maps, golden.features, strict=True):
@@ -170,7 +171,7 @@ def verify_golden(engine: Engine, golden: Golden) -> GoldenReport:
     return GoldenReport(n=len(differences), identical=differences.count(0), largest_difference=max(differences))
 
 
-def is_reproduced(report: GoldenReport, engine: Engine) -> bool:
+def is_reproduced(report: GoldenReport, engine: Runner) -> bool:
     """Whether the outputs are the converter's, up to the engine's tolerance (none for LiteRT)."""
     return report.largest_difference <= engine.tolerance
 

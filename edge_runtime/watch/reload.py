@@ -27,10 +27,13 @@ from typing import Final, Literal, Self
 import msgspec
 
 from edge_runtime import options
+from edge_runtime.camera.choice import shown
 from edge_runtime.config.config import TYPES, Configuration
 from edge_runtime.config.settings import Settings
 from edge_runtime.errors import EdgePneumoError
 from edge_runtime.model import store
+from edge_runtime.model.accelerated import Tell
+from edge_runtime.model.accelerator import give_up, hand_over
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.pace import prove
 
@@ -38,7 +41,7 @@ LOOK_SECONDS: Final = 1.0
 # The folders are open and listened to, the log has been begun, and an engine is judged at the start.
 FIXED: Final = (
     *("watch.folder", "watch.results", "watch.input", "watch.done", "watch.refused"),
-    *("watch.slow_engine", "log.names"),
+    *("watch.slow_engine", "gpio.led", "gpio.button", "log.names"),
 )
 _LAST_WORD_SECONDS: Final = 10.0
 # While others are answered, how long an inference takes says little.
@@ -71,6 +74,7 @@ class Reloader:
         first: In force until something changes.
         read: Reads the settings anew; raises ``EdgePneumoError``.
         seen: The store's stamp from before ``first`` was opened; ``None`` for one that had no record then.
+        tell: Told what becomes of an accelerator; ``None`` where nobody is.
         prove: Called with each classifier of another model or engine before it is in force; raises ``EdgePneumoError``
             where the golden vectors are not given.
         environment: Says where the store is.
@@ -87,6 +91,7 @@ class Reloader:
         read: Callable[[], Configuration],
         *,
         seen: store.Stamp = None,
+        tell: Tell | None = None,
         prove: Callable[[Classifier], object] = _PROVE,
         environment: Mapping[str, str] = os.environ,
         note: Callable[[str], None] = lambda _: None,
@@ -96,7 +101,7 @@ class Reloader:
         seconds: float = LOOK_SECONDS,
     ) -> None:
         self._in_force = first
-        self._read = read
+        self._read, self._tell = read, tell
         self._prove, self._environment = prove, environment
         self._store = store.folder(environment)
         self._note, self._failed, self._reloading, self._ready = note, failed, reloading, ready
@@ -114,6 +119,7 @@ class Reloader:
     def __exit__(self, *_: object) -> None:
         self._requests.put("end")
         self._thread.join(_LAST_WORD_SECONDS)
+        give_up(self._in_force.classifier.engine)
 
     @property
     def in_force(self) -> InForce:
@@ -129,7 +135,7 @@ class Reloader:
         return self._in_force.settings
 
     def _reopen(self, chosen: Configuration, now: InForce) -> Classifier:
-        classifier = reopen(chosen, now, self._environment)
+        classifier = reopen(chosen, now, self._environment, self._tell)
         if classifier.engine is not now.classifier.engine:
             self._prove(classifier)
         return classifier
@@ -168,6 +174,7 @@ class Reloader:
             return
         if classifier is not now.classifier:
             self._in_force = InForce(now.configuration, classifier)
+            hand_over(now.classifier.engine, classifier.engine)
             self._note(f"from now on {_model(self._in_force)} answers; it was {_model(now)}")
 
     def _reread(self) -> None:
@@ -178,6 +185,7 @@ class Reloader:
             said = self._read()
             chosen, fixed = without_fixed(said, now.configuration)
             self._in_force = InForce(chosen, self._reopen(chosen, now))
+            hand_over(now.classifier.engine, self._in_force.classifier.engine)
             for listener in self._listeners:
                 listener(chosen.settings)
             for sentence in fixed:
@@ -240,19 +248,21 @@ def _has_terminal() -> bool:
     return os.isatty(0)  # not sys.stdin: a signal handler must not wait for a lock
 
 
-def reopen(chosen: Configuration, now: InForce, environment: Mapping[str, str]) -> Classifier:
+def reopen(chosen: Configuration, now: InForce, environment: Mapping[str, str], tell: Tell | None = None) -> Classifier:
     """The classifier of a configuration; what is in force is used as far as it is the same.
+
+    An accelerator can be open only once: what is new has none until it is in force, and ``hand_over`` gives it that.
 
     Raises:
         EdgePneumoError: The bundle, the engine or the operating point cannot be used.
     """
     old = now.classifier
     opened = options.bundle_of(chosen, environment)
-    runs = (chosen.settings.engine, chosen.settings.threads) == (now.settings.engine, now.settings.threads)
-    if runs and opened.sha256 == old.bundle.sha256:
+    if _runs_alike(chosen.settings, now.settings) and opened.sha256 == old.bundle.sha256:
         same = options.classifier_with(chosen, old.bundle, old.engine)
         return old if same.operating_point == old.operating_point else same
-    return options.classifier_with(chosen, opened, options.engine_of(chosen, opened, proven=False))
+    engine = options.engine_of(chosen, opened, proven=False, tell=tell, bare=tell is None)
+    return options.classifier_with(chosen, opened, engine)
 
 
 def without_fixed(said: Configuration, now: Configuration) -> tuple[Configuration, list[str]]:
@@ -272,6 +282,10 @@ def without_fixed(said: Configuration, now: Configuration) -> tuple[Configuratio
     return Configuration(settings, said.origins, said.file), sentences
 
 
+def _runs_alike(one: Settings, other: Settings) -> bool:
+    return (one.engine, one.threads, one.accelerator) == (other.engine, other.threads, other.accelerator)
+
+
 def _uses_store(settings: Settings) -> bool:
     return settings.bundle is None or str(settings.bundle) == store.CURRENT
 
@@ -286,10 +300,16 @@ def _changes(before: InForce, after: InForce) -> str:
     for key in TYPES:
         old, new = before.configuration.value(key), after.configuration.value(key)
         if old != new:
-            parts.append(f"{key} is {'not set' if new is None else new} (it was {'not set' if old is None else old})")
+            parts.append(f"{key} is {_shown(key, new)} (it was {_shown(key, old)})")
     if before.classifier.bundle.sha256 != after.classifier.bundle.sha256:
         parts.append(f"{_model(after)} answers (it was {_model(before)})")
     return f"the settings have been read again: {', '.join(parts) or 'nothing has changed'}"
+
+
+def _shown(key: str, value: object) -> str:
+    if value is None or value == "":
+        return "not set"
+    return shown(str(value)) if key == "camera.device" else str(value)
 
 
 def _words(error: Exception) -> str:

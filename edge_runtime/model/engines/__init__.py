@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 
 from edge_runtime.errors import UsageError
 from edge_runtime.model.bundle import Bundle
-from edge_runtime.model.engines.interface import Engine, Quantization, RawOutputs
+from edge_runtime.model.engines.interface import Engine, Quantization, RawOutputs, Runner
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -15,6 +15,7 @@ __all__ = [
     "EngineName",
     "Quantization",
     "RawOutputs",
+    "Runner",
     "default_threads",
     "open_engine",
     "usable_cpus",

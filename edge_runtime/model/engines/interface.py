@@ -56,24 +56,11 @@ def tell_apart(shapes: Sequence[Sequence[int]], classes: int) -> tuple[int, int,
     return found["scores"], found["map"], found["features"]
 
 
-class Engine(Protocol):
-    """Runs one model. Not thread safe: one thread owns it.
-
-    **An engine whose device can go away** in mid-run, such as an Edge TPU, is to be wrapped in one that answers in any
-    case, by these rules:
-
-    1. ``invoke`` notices the loss, opens the same bundle on the CPU, and answers the same radiograph there. It says so
-       by ``Health.degrade(sentence)``, whose part is ``engine``.
-    2. The device is tried again between two radiographs, at growing intervals. It answers again, and
-       ``Health.recover()`` is called, only when it has given the golden vectors anew.
-    3. ``name`` and ``tolerance`` are those of what answered last: ``name`` is asked after each inference, so that each
-       finding tells what answered it. ``quantization`` is the bundle's, whatever runs it.
-    4. No call takes longer than half the watchdog's interval, or the service is started anew for it: a device that
-       hangs is waited for in a thread of its own.
+class Runner(Protocol):
+    """What runs a model.
 
     Attributes:
-        name: The library, its version and its number of threads.
-        quantization: Of the outputs.
+        name: The library, its version and its number of threads, or the device and the library.
         tolerance: The largest difference from the golden vectors, in integer steps, at which its outputs still count
             as reproduced.
     """
@@ -82,11 +69,32 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     @property
-    def quantization(self) -> Quantization: ...
-
-    @property
     def tolerance(self) -> int: ...
 
     def invoke(self, pixels: NDArray[np.uint8]) -> RawOutputs:
         """Run the model on ``uint8`` pixels of shape ``(1, height, width, 1)``."""
         ...
+
+
+class Engine(Runner, Protocol):
+    """Runs one model. Not thread safe: one thread owns it.
+
+    **An engine whose device can go away** in mid-run, such as an Edge TPU, is wrapped in one that answers in any case
+    (``model.accelerated``), by these rules:
+
+    1. ``invoke`` notices the loss, and answers the same radiograph by the same bundle on the CPU. It says so by
+       ``Health.degrade(sentence)``, whose part is ``engine``.
+    2. The device is tried again between two radiographs, at growing intervals. It answers again, and
+       ``Health.recover()`` is called, only when it has given the golden vectors anew.
+    3. ``name`` and ``tolerance`` are those of what answered last: ``name`` is asked after each inference, so that each
+       finding tells what answered it. ``quantization`` is the bundle's, whatever runs it.
+    4. No call takes longer than half the watchdog's interval, or the service is started anew for it. A device's library
+       may hang, with Python's lock held, or abort: it runs in a process of its own, which is waited for so long and
+       killed.
+
+    Attributes:
+        quantization: Of the outputs.
+    """
+
+    @property
+    def quantization(self) -> Quantization: ...

@@ -51,6 +51,7 @@ class LiteRtEngine:
 
         Raises:
             BundleError: The interpreter refuses the model, or its inputs and outputs are others than ``info`` says.
+            EngineError: The interpreter does not work with the numpy that is installed.
         """
         self.name = f"{library.name}, {threads} thread{'' if threads == 1 else 's'}"
         self.tolerance = library.tolerance
@@ -58,6 +59,11 @@ class LiteRtEngine:
             with _without_info_lines():
                 self._interpreter = library.interpreter(model_content=model, num_threads=threads)
                 self._interpreter.allocate_tensors()
+        except SystemError as error:  # tflite-runtime under numpy 2, where it can be imported all the same
+            raise EngineError(
+                f"{library.name} does not work with numpy {np.__version__}; install one with 'pip install "
+                "ai-edge-litert', or the older numpy with 'pip install \"numpy<2\"'"
+            ) from error
         except (ValueError, RuntimeError) as error:
             sentence = " ".join(str(error).split())
             raise BundleError(
@@ -82,7 +88,7 @@ def open_engine(bundle: Bundle, threads: int) -> LiteRtEngine:
     """Open the bundle's model in the installed interpreter.
 
     Raises:
-        EngineError: None is installed.
+        EngineError: None is installed, or it does not work here.
         BundleError: It cannot run the model.
     """
     return LiteRtEngine(bundle.tflite, bundle.info, find_library(), threads)
@@ -106,7 +112,7 @@ def find_library(
             return Library(f"{package} {version(package)}", import_module(module).Interpreter, tolerance)
         except ModuleNotFoundError:  # importlib.metadata.PackageNotFoundError is one, too
             failures.append(f"{package} is not installed")
-        except (ImportError, AttributeError) as error:  # tflite-runtime under numpy 2 raises either
+        except (ImportError, AttributeError) as error:  # as tflite-runtime under numpy 2 may
             failures.append(f"{package} does not load: {error}")
     raise EngineError(f"no inference engine ({'; '.join(failures)}); install one with 'pip install ai-edge-litert'")
 

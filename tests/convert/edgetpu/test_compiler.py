@@ -14,6 +14,7 @@ from convert.edgetpu import cli, compiler
 from convert.edgetpu.compiler import CompilerError, Operation
 from edge_runtime.errors import UsageError
 from edge_runtime.model import bundle
+from tests.edge_runtime.model.edgetpu.coral import compiled_model
 
 PRINTED = """\
 Edge TPU Compiler version 16.0.384591198
@@ -53,9 +54,22 @@ PARTLY = MAPPED.replace(
 FAILED = "Edge TPU Compiler version 16.0.384591198\n\nInternal compiler error. Aborting! \n"
 
 
-def _script(folder: Path, *, printed: str = PRINTED, log: str = MAPPED, status: int = 0, writes: bool = True) -> Path:
-    """A program that takes the compiler's arguments and leaves its files: the "compiled" model is the given one."""
+def _script(
+    folder: Path,
+    *,
+    printed: str = PRINTED,
+    log: str = MAPPED,
+    status: int = 0,
+    writes: bool = True,
+    made: bytes | None = None,
+) -> Path:
+    """A program that takes the compiler's arguments and leaves its files, and what it ``made`` or the given model."""
     program = folder / compiler.PROGRAM
+    if made is not None:
+        (folder / "made").write_bytes(made)
+    compiled = (
+        "model.read_bytes() + b'compiled'" if made is None else f"pathlib.Path({str(folder / 'made')!r}).read_bytes()"
+    )
     program.write_text(
         f"#!{sys.executable}\n"
         "import pathlib, sys\n"
@@ -63,7 +77,7 @@ def _script(folder: Path, *, printed: str = PRINTED, log: str = MAPPED, status: 
         "out, model = map(pathlib.Path, sys.argv[3:])\n"
         f"print({printed!r}, end='')\n"
         f"if {writes}:\n"
-        "    (out / f'{model.stem}_edgetpu.tflite').write_bytes(model.read_bytes() + b'compiled')\n"
+        f"    (out / f'{{model.stem}}_edgetpu.tflite').write_bytes({compiled})\n"
         f"    (out / f'{{model.stem}}_edgetpu.log').write_text({log!r})\n"
         f"sys.exit({status})\n"
     )
@@ -126,11 +140,16 @@ def copied(default_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(default_bundle, tmp_path / "mine.tflite"))
 
 
+@pytest.fixture
+def made(copied: Path) -> bytes:
+    return compiled_model(bundle.read(copied).tflite)
+
+
 def test_the_command_compiles_and_leaves_the_bundle_alone(
-    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    copied: Path, made: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bin").mkdir()
-    _script(tmp_path / "bin")
+    _script(tmp_path / "bin", made=made)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     before = copied.read_bytes()
 
@@ -142,17 +161,57 @@ def test_the_command_compiles_and_leaves_the_bundle_alone(
     assert "on the chip 1.04MiB, streamed for each image 0.00B" in said
     assert copied.read_bytes() == before
     compiled, original = bundle.read(tmp_path / "mine_edgetpu.tflite"), bundle.read(copied)
-    assert compiled.tflite == original.tflite + b"compiled"
+    assert compiled.tflite == original.tflite
+    assert bundle.read_compiled(compiled) == made
+    assert compiled.compiled is not None
+    assert (compiled.compiled.compiler, compiled.compiled.on_cpu) == ("16.0.384591198", 0)
     assert compiled.info.name == original.info.name
     assert (compiled.golden.scores == original.golden.scores).all()
     assert (tmp_path / "mine_edgetpu.log").read_text() == MAPPED
 
 
-def test_the_command_says_what_stays_on_the_cpu(
-    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_compiled_model_may_take_the_place_of_the_bundle_it_is_of(
+    copied: Path, made: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
-    _script(tmp_path / "bin", log=PARTLY)
+    _script(tmp_path / "bin", made=made)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    cli.report(copied, copied)
+
+    assert bundle.read_compiled(bundle.read(copied)) == made
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [("same", "mapped nothing of the model"), ("smaller", "other inputs or outputs"), ("none", "cannot be read")],
+)
+def test_what_is_no_compiled_form_of_the_model_is_refused(
+    other: str,
+    words: str,
+    copied: Path,
+    small_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "bin").mkdir()
+    of = bundle.read(copied if other == "same" else small_bundle).tflite
+    _script(tmp_path / "bin", made=b"no model" if other == "none" else of)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    status = cli.main([str(copied), "--out", str(tmp_path)])
+
+    assert status == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "mine_edgetpu.tflite").exists()
+
+
+def test_the_command_says_what_stays_on_the_cpu(
+    copied: Path, made: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bin").mkdir()
+    _script(tmp_path / "bin", log=PARTLY, made=made)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
     status = cli.main([str(copied), "--out", str(tmp_path)])

@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def make(
         return resolve({}, file, environment, default_file=NOWHERE)
 
     chosen = read()
-    proving = {} if prove is None else {"prove": prove}
+    proving: dict[str, Any] = {} if prove is None else {"prove": prove}
     return kind(
         InForce(chosen, classifier_of(chosen, environment)),
         read,

@@ -67,6 +67,14 @@ def test_a_model_that_the_library_refuses_is_one_sentence(opened: Bundle) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_a_library_that_this_numpy_breaks_is_one_sentence(opened: Bundle) -> None:
+    def interpreter(**_: Any) -> None:
+        raise SystemError("<built-in method> returned a result with an exception set")
+
+    with pytest.raises(EngineError, match=r"^tflite-runtime 2\.14 does not work with numpy .* 'pip install \"numpy<2\"'$"):
+        LiteRtEngine(opened.tflite, opened.info, Library("tflite-runtime 2.14", interpreter), 1)
+
+
 def test_outputs_are_told_apart_by_shape(opened: Bundle) -> None:
     class Swapped:
         """The same interpreter, its outputs in the other order."""
