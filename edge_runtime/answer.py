@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import gate
+from edge_runtime.camera import chunk
 from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
-from edge_runtime.finding import Finding, Label, Model, Types, printable, timestamp
+from edge_runtime.finding import Film, Finding, Label, Model, Types, printable, timestamp
 from edge_runtime.gate.gate import NOT_LIKE_THE_LEARNED
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
@@ -60,6 +61,7 @@ class Opened(msgspec.Struct, frozen=True, eq=False):
         milliseconds: Time of each stage, and so far in ``total``.
         distance: By the gate's look before the network; ``None`` where that was not reached.
         notes: What was corrected, in words.
+        film: How it was photographed, where a camera did.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Opened(msgspec.Struct, frozen=True, eq=False):
     milliseconds: dict[str, float]
     distance: float | None = None
     notes: tuple[str, ...] = ()
+    film: Film | None = None
 
 
 def open_radiograph(
@@ -97,6 +100,7 @@ def open_radiograph(
     begin = clock.seconds()
     stages = {} if read_milliseconds is None else {"read": read_milliseconds}
     sha256 = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
+    film = chunk.read(data) if isinstance(data, bytes) else None
     grey, pixels, reason, distance = None, None, None, None
     notes: tuple[str, ...] = ()
     try:
@@ -107,6 +111,8 @@ def open_radiograph(
         start = clock.seconds()
         grey = (decoder or decode)(data, least=least_sides(bundle))
         stages["decode"] = clock.milliseconds_since(start)
+        if film is not None and (poor := chunk.refusal(film)) is not None:
+            raise ImageError(poor)
         start = clock.seconds()
         pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
         stages["prepare"] = clock.milliseconds_since(start)
@@ -123,7 +129,7 @@ def open_radiograph(
     except MemoryError:
         reason = TOO_LARGE
     stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
-    return Opened(source, sha256, grey, pixels, reason, received, stages, distance, notes)
+    return Opened(source, sha256, grey, pixels, reason, received, stages, distance, notes, film)
 
 
 class Inferred(msgspec.Struct, frozen=True, eq=False):
@@ -178,6 +184,7 @@ def conclude(opened: Opened, inferred: Inferred | None, classifier: Classifier, 
         confidence=None if result is None else classifier.confidence(result.probability),
         distance=None if distance is None else _rounded_distance(distance),
         notes=opened.notes,
+        film=opened.film,
         model=Model(name=classifier.bundle.info.name, sha256=classifier.bundle.sha256),
         engine=classifier.engine.name if inferred is None else inferred.engine,
         received=timestamp(opened.received),

@@ -16,6 +16,7 @@ NOTICE = "Research software, not a medical device."
 Label = Literal["NORMAL", "PNEUMONIA"]
 Status = Literal["classified", "rejected"]
 Confidence = Literal["certain", "uncertain"]
+Grade = Literal["good", "fair", "poor"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -35,6 +36,16 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     sha256: Annotated[Sha256, Meta(description="of the bundle file")]
+
+
+class Film(msgspec.Struct, frozen=True, kw_only=True):
+    """How a film was photographed, where a camera of ``edge-pneumo watch --camera`` did."""
+
+    sharpness: Annotated[float, Meta(ge=0.0, description="of the finest structure against the next coarser one")]
+    glare: Annotated[Probability, Meta(description="share of the film that a reflection hides")]
+    inverted: Annotated[bool, Meta(description="the film showed black for white and was turned into a positive")]
+    grade: Annotated[Grade, Meta(description="of the photograph; a poor one is rejected")]
+    camera: Annotated[str, Meta(max_length=200, description="what photographed it")]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +92,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
             description="the file with the same bytes, by its source, whose answer this is: the model was not asked "
             "again; else null"
         ),
+    ] = None
+    film: Annotated[
+        Film | None, Meta(description="how a camera of this program photographed the film; null for every other file")
     ] = None
     model: Model
     engine: Annotated[str, Meta(description="the inference library, its version and its number of threads")]

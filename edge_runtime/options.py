@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from edge_runtime.config import config
 from edge_runtime.config.config import Configuration, Origin
-from edge_runtime.config.settings import InputChoice, Order
+from edge_runtime.config.settings import AcceleratorChoice, InputChoice, Order
 from edge_runtime.errors import BundleError, EdgePneumoError
 from edge_runtime.model import bundle, installed, store
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import Engine
+
+if TYPE_CHECKING:
+    from edge_runtime.model.accelerated import Tell
 
 
 def positive_integer(text: str) -> int:
@@ -59,7 +62,7 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--engine`` and ``--threads``."""
+    """Add ``--engine``, ``--threads`` and ``--accelerator``."""
     parser.add_argument(
         "--engine",
         choices=get_args(config.EngineChoice),
@@ -68,10 +71,16 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive_integer, metavar="N", help="threads for inference (default: one a CPU, at most 4)"
     )
+    parser.add_argument(
+        "--accelerator",
+        choices=get_args(AcceleratorChoice),
+        help="an Edge TPU where one is plugged in and computes the same (auto, the default), one that is missed where "
+        "none is (edgetpu), or none",
+    )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--bundle``, ``--config``, ``--engine`` and ``--threads``."""
+    """Add ``--bundle``, ``--config``, ``--engine``, ``--threads`` and ``--accelerator``."""
     add_bundle_arguments(parser)
     add_engine_arguments(parser)
 
@@ -121,6 +130,12 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="write heat maps, or none (default: write them)",
+    )
+    parser.add_argument(
+        "--camera",
+        dest="camera_device",
+        metavar="DEVICE",
+        help="photograph films into DIR: picamera2, a number, /dev/videoN, rtsp://... or a video file",
     )
     parser.add_argument(
         "--input",
@@ -202,27 +217,49 @@ def classifier_of(
     *,
     proven: bool = True,
     decides: bool = True,
+    tell: "Tell | None" = None,
 ) -> Classifier:
     """Open the configured bundle and engine, at the configured operating point if it ``decides``, else the default one.
+
+    ``proven`` and ``tell`` are said to ``engine_of``.
 
     Raises:
         EdgePneumoError: A setting, the bundle or the engine cannot be used; the message says why and what to do.
     """
     opened = bundle_of(chosen, environment)
-    engine = engine_of(chosen, opened, proven=proven)
+    engine = engine_of(chosen, opened, proven=proven, tell=tell)
     return classifier_with(chosen, opened, engine) if decides else Classifier(opened, engine)
 
 
-def engine_of(chosen: Configuration, opened: Bundle, *, proven: bool = True) -> Engine:
-    """Open the bundle's model in the configured engine; ``proven`` is said to ``choice.choose_engine``.
+def engine_of(
+    chosen: Configuration, opened: Bundle, *, proven: bool = True, tell: "Tell | None" = None, bare: bool = False
+) -> Engine:
+    """Open the bundle's model in the configured engine, with the configured accelerator.
+
+    Args:
+        chosen: The settings.
+        opened: The bundle.
+        proven: Is said to ``choice.choose_engine``.
+        tell: Told what becomes of the accelerator, which is left alone until ``accelerator.hand_over``; ``None`` to
+            take it here, and to warn on standard error where it does not answer.
+        bare: Whether to do without an accelerator.
 
     Raises:
         EdgePneumoError: The engine cannot be used; the message says why, and where it is named.
     """
     from edge_runtime.model.choice import choose_engine
 
+    settings = chosen.settings
     with _blaming(chosen.origins.get("engine")):
-        return choose_engine(opened, chosen.settings.threads, chosen.settings.engine, warn=warn, proven=proven)
+        engine = choose_engine(opened, settings.threads, settings.engine, warn=warn, proven=proven)
+    if bare or settings.accelerator == "cpu":
+        return engine
+    from edge_runtime.model import accelerator
+
+    engine = accelerator.accelerate(engine, opened, settings.accelerator, tell or accelerator.TellWarning(warn))
+    if tell is None:
+        accelerator.hand_over(None, engine)
+    return engine
 
 
 def classifier_with(chosen: Configuration, opened: Bundle, engine: Engine) -> Classifier:

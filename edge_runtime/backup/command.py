@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"  journal    {done.answers:,} answers, checked",
         f"  findings   {done.findings:,}",
         f"  heat maps  {done.heatmaps:,}",
+        *([f"  photographs  {done.photographs:,}"] if done.photographs else []),
         f"  together   {done.size / 1e6:,.1f} MB, read again and compared",
         NOTICE,
     ):

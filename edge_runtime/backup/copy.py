@@ -29,10 +29,12 @@ from edge_runtime.backup.target import ArchiveTarget, FolderTarget, Target, is_a
 from edge_runtime.errors import EdgePneumoError, UsageError
 from edge_runtime.journal import reader as journal_reader
 from edge_runtime.locate import JOURNAL
+from edge_runtime.sinks.names import photograph_of
 
 SUMS: Final = b"SHA256SUMS"
 _FINDING: Final = b".json"
 _MAP: Final = b".heatmap.png"
+_PHOTOGRAPH: Final = photograph_of(_FINDING)
 _NAMES: Final = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
 
@@ -44,6 +46,7 @@ class Backup:
         answers: Rows of the journal.
         findings: Files.
         heatmaps: Files.
+        photographs: Files, where a camera took some.
         size: Bytes of all files.
     """
 
@@ -51,6 +54,7 @@ class Backup:
     findings: int
     heatmaps: int
     size: int
+    photographs: int = 0
 
 
 def back_up(results: Path, target: Path) -> Backup:
@@ -100,7 +104,7 @@ def _check(results: Path, target: Path) -> None:
 
 def _copy(results: Path, scratch: Path, made: Target) -> Backup:
     answers = _copy_journal(results / JOURNAL, scratch / JOURNAL)
-    counts = {_FINDING: 0, _MAP: 0}
+    counts = {_FINDING: 0, _MAP: 0, _PHOTOGRAPH: 0}
     size = 0
     root = inside.open_root(results)
     try:
@@ -126,7 +130,7 @@ def _copy(results: Path, scratch: Path, made: Target) -> Backup:
     finally:
         made.close()
         os.close(root)
-    return Backup(answers, counts[_FINDING], counts[_MAP], size)
+    return Backup(answers, counts[_FINDING], counts[_MAP], size, counts[_PHOTOGRAPH])
 
 
 def _copy_journal(journal: Path, copy: Path) -> int:

@@ -12,7 +12,15 @@ from typing import Any, Final, Literal
 import msgspec
 
 from edge_runtime.config.check import SECTIONS, TYPES, WrongError, convert, flatten, nearest
-from edge_runtime.config.settings import EngineChoice, Limits, LogSettings, Retention, Settings, WatchSettings
+from edge_runtime.config.settings import (
+    CameraSettings,
+    EngineChoice,
+    Limits,
+    LogSettings,
+    Retention,
+    Settings,
+    WatchSettings,
+)
 from edge_runtime.errors import UsageError
 from edge_runtime.model import store
 
@@ -20,6 +28,7 @@ __all__ = [
     "DEFAULT_FILE",
     "TYPES",
     "VARIABLES",
+    "CameraSettings",
     "Configuration",
     "EngineChoice",
     "Limits",
@@ -221,6 +230,8 @@ def _refuse_misspelt(variable: str) -> None:
 def _flag(key: str, value: Any) -> str:
     if key == "watch.folder":
         return "DIR"
+    if key == "camera.device":
+        return "--camera"
     if key == "watch.heatmaps":
         return "--heatmap" if value else "--no-heatmap"
     return "--" + key.rpartition(".")[2].replace("_", "-")

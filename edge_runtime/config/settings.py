@@ -12,6 +12,7 @@ from msgspec import Meta
 
 SlowEngine = Literal["refuse", "allow"]
 EngineChoice = Literal["litert", "openvino", "auto"]
+AcceleratorChoice = Literal["auto", "edgetpu", "cpu"]
 Order = Literal["oldest", "newest"]
 InputChoice = Literal["leave", "move"]
 Text = Annotated[str, Meta(min_length=1)]
@@ -19,6 +20,8 @@ Threads = Annotated[int, Meta(ge=1, le=1024)]
 Settle = Annotated[float, Meta(ge=0.0, le=3600.0)]
 # Between two looks: a minimum, so that no setting makes a watcher do nothing but look.
 Interval = Annotated[float, Meta(ge=0.1, le=86400.0)]
+# Of a Raspberry Pi's 40. BCM 0 is reserved for what identifies boards that are plugged on.
+Pin = Annotated[int, Meta(ge=0, le=27)]
 
 
 class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +80,36 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     megabytes: Annotated[int, Meta(ge=0, le=10**9)] = 0
 
 
+class CameraSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[camera]``: what photographs films on a light box; see ``docs/camera.md``.
+
+    Attributes:
+        device: The camera, as ``edge_runtime.camera.choice`` reads it; empty for none.
+        preview: Whether to write what it sees, for a person.
+        still: Seconds for which a film must lie still and sharp before it is taken.
+        width: Of its pictures, in pixels, as near as it can.
+        height: Likewise.
+    """
+
+    device: str = ""
+    preview: bool = True
+    still: Annotated[float, Meta(ge=0.1, le=60.0)] = 0.7
+    width: Annotated[int, Meta(ge=320, le=4096)] = 1920
+    height: Annotated[int, Meta(ge=240, le=4096)] = 1080
+
+
+class GpioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[gpio]``: what is wired to a board's pins, by their BCM numbers; 0 for nothing. See ``docs/boards.md``.
+
+    Attributes:
+        led: The status light's.
+        button: That of the button for a new film.
+    """
+
+    led: Pin = 0
+    button: Pin = 0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[log]``: what the system's log is told.
 
@@ -95,9 +128,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bundle: The name of a model, or a model's file; in a settings file, relative to that file's folder.
         engine: What runs the model; ``auto`` for the one that is likely the fastest here.
         threads: For inference.
+        accelerator: What may answer in place of the CPU; ``auto`` for an Edge TPU where one is plugged in, ``edgetpu`` to
+            miss it where none is. See ``docs/coral.md``.
         watch: See ``WatchSettings``.
         limits: See ``Limits``.
         retention: See ``Retention``.
+        camera: See ``CameraSettings``.
+        gpio: See ``GpioSettings``.
         log: See ``LogSettings``.
     """
 
@@ -105,7 +142,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bundle: Path | None = None
     engine: EngineChoice | None = None
     threads: Threads | None = None
+    accelerator: AcceleratorChoice = "auto"
     watch: WatchSettings = WatchSettings()
     limits: Limits = Limits()
     retention: Retention = Retention()
+    camera: CameraSettings = CameraSettings()
+    gpio: GpioSettings = GpioSettings()
     log: LogSettings = LogSettings()

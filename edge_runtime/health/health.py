@@ -18,7 +18,8 @@ Nothing here waits or touches a file, and every method may be called from any th
 
 **Degraded** is said by part, so that what one part takes back does not hide what another still says: ``engine`` for the
 engine (an Edge TPU that is lost, see ``model.engines.interface``), ``folder`` for the source (polling in place of
-events), ``pace`` for inferences that have become slow.
+events), ``pace`` for inferences that have become slow, ``board`` for a machine that holds its processor back
+(``board.notice``), ``camera`` for one that gives no pictures, or whose films cannot be kept (``camera.filming``).
 """
 
 import threading
@@ -31,7 +32,7 @@ from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.finding import Finding, Model, timestamp
 
 Condition = Literal["starting", "working", "idle", "paused", "degraded", "stopping"]
-Part = Literal["engine", "folder", "pace"]
+Part = Literal["engine", "folder", "pace", "board", "camera"]
 Thread = Literal["read-ahead", "write-behind"]
 
 SILENT_SECONDS: Final = 30.0

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -85,6 +85,7 @@ class StateFile:
         runtime: The service's runtime directory, on a file system in memory, if it has one.
         clock: What time it is.
         process: The watcher's; ``None`` for this one.
+        steps: Called in that thread, once a second; they neither wait nor raise.
     """
 
     def __init__(
@@ -96,12 +97,14 @@ class StateFile:
         runtime: Path | None = None,
         clock: Clock = SYSTEM_CLOCK,
         process: Process | None = None,
+        steps: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._results, self._folder, self._health = results, folder, health
         self._link = results / NAME
         self._file = self._link if runtime is None else runtime / _RUNTIME_NAME
         self._clock = clock
         self._process = process or this_process()
+        self._steps = steps
         self._written: State | None = None
         self._written_at = -_LATE_SECONDS
         self._end = threading.Event()
@@ -165,6 +168,8 @@ class StateFile:
 
     def _run(self) -> None:
         while not self._end.wait(_TICK_SECONDS):
+            for step in self._steps:
+                step()
             self.turn()
 
 

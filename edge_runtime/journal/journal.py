@@ -134,6 +134,10 @@ class Journal:
         """Whether the finding in this file is entered as an answer to the file of this name."""
         return self._row("SELECT 1 FROM answers WHERE name = ? AND finding = ?", name, file) is not None
 
+    def has_answered(self, name: bytes) -> bool:
+        """Whether any content of the file of this name was ever answered, as far as rows are kept."""
+        return self._row("SELECT 1 FROM answers WHERE name = ? LIMIT 1", name) is not None
+
     def enter(self, news: Sequence[Record | Seen]) -> None:
         """Remember all of these or none; on the disk when this returns.
 

@@ -20,6 +20,9 @@ _UNSEEN: Final = frozenset({b"zTXt", b"iTXt", b"iCCP", b"acTL", b"fcTL", b"fdAT"
 # Writers make parts of 8 KiB or more, so that this is a file of gigabytes.
 _MOST_CHUNKS: Final = 200_000
 
+# Of a file of ours it is the second part.
+_MOST_BEFORE_PIXELS: Final = 64
+
 # No deflate stream grows more than this when it is inflated, nor does one that a program wrote take much more than what
 # it holds. (A stored block adds 5 bytes to 65,535, an empty one as many to nothing.)
 _MOST_INFLATION: Final = 1032
@@ -93,6 +96,33 @@ def inspect(data: bytes) -> Png:
         raise ImageError(f"damaged: too many bytes for {width} x {height} pixels")
     seen.append(data[begin:end])
     return Png(height, width, (bits + 7) // 8, interlaced, b"".join(seen) if unseen else data)
+
+
+def text(data: bytes, keyword: bytes, most: int) -> bytes | None:
+    """What a text chunk holds (``tEXt``: not compressed), if it stands before the pixels.
+
+    Args:
+        data: A file of any kind, damaged or not.
+        keyword: The chunk's.
+        most: A longer one is passed over, and so is one whose checksum is wrong.
+
+    Returns:
+        The first that there is; ``None`` for none. Nothing raises.
+    """
+    if not data.startswith(START):
+        return None
+    at = len(START)
+    for _ in range(_MOST_BEFORE_PIXELS):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        end = at + 12 + length
+        if end > len(data) or kind in (b"IDAT", b"IEND"):
+            return None
+        if kind == b"tEXt" and length <= most and data.startswith(keyword + b"\0", at + 8):
+            body = data[at + 8 : end - 4]
+            if zlib.crc32(kind + body) == int.from_bytes(data[end - 4 : end]):
+                return body[len(keyword) + 1 :]
+        at = end
+    return None
 
 
 def _header(data: bytes) -> tuple[int, int, int, int, bool]:

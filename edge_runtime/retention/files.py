@@ -9,6 +9,7 @@ import msgspec
 
 from edge_runtime import inside
 from edge_runtime.finding import Finding, from_json
+from edge_runtime.sinks import names
 
 _FINDING: Final = b".json"
 _MAP: Final = b".heatmap.png"
@@ -37,6 +38,11 @@ def map_of(file: bytes) -> bytes:
     return file.removesuffix(_FINDING) + _MAP if file.endswith(_FINDING) else b""
 
 
+def photograph_of(file: bytes) -> bytes:
+    """The photograph beside a finding; nothing where the file's name is none of a finding."""
+    return names.photograph_of(file) if file.endswith(_FINDING) else b""
+
+
 def is_of(root: int, answer: Answer) -> bool | None:
     """Whether the finding that lies there is this answer's; ``None`` where there is none.
 
@@ -55,7 +61,7 @@ def is_of(root: int, answer: Answer) -> bool | None:
 
 
 def remove(root: int, answer: Answer, folders: set[bytes], *, finding: bool) -> None:
-    """Remove the heat map of an answer, and its finding.
+    """Remove the heat map of an answer, and its finding, with the photograph where a camera took one.
 
     Args:
         root: The results folder, open.
@@ -68,7 +74,7 @@ def remove(root: int, answer: Answer, folders: set[bytes], *, finding: bool) -> 
     """
     if not answer.file.endswith(_FINDING) or is_of(root, answer) is False:
         return
-    for file in (map_of(answer.file), *([answer.file] if finding else [])):
+    for file in (map_of(answer.file), *([photograph_of(answer.file), answer.file] if finding else [])):
         if inside.size_of(root, file) is None:
             continue
         with inside.folder_of(root, file) as (folder, name), contextlib.suppress(FileNotFoundError):

@@ -17,7 +17,7 @@ from edge_runtime.finding import timestamp
 from edge_runtime.locate import JOURNAL
 from edge_runtime.retention import rules as retention
 from edge_runtime.retention.clock import TABLE, ClockMinder, boot_id, marks
-from edge_runtime.retention.files import Answer, map_of, remove, sync
+from edge_runtime.retention.files import Answer, map_of, photograph_of, remove, sync
 from edge_runtime.retention.rules import Kept
 
 LOOK_SECONDS: Final = 3600.0
@@ -198,7 +198,7 @@ class RetentionKeeper:
         return [
             Kept(
                 at,
-                inside.size_of(root, one.file) or 0 if one.file and one.id > findings_to else 0,
+                _finding_bytes(root, one.file) if one.file and one.id > findings_to else 0,
                 inside.size_of(root, map_of(one.file)) or 0 if one.file and one.id > maps_to else 0,
             )
             for one, at in zip(answers, times, strict=True)
@@ -251,6 +251,11 @@ class RetentionKeeper:
             database.execute("PRAGMA cache_size = -256")
             database.executescript(f"BEGIN IMMEDIATE; {_TABLES} {TABLE} COMMIT;")
             yield database
+
+
+def _finding_bytes(root: int, file: bytes) -> int:
+    """Of a finding, and of the photograph that goes with it."""
+    return (inside.size_of(root, file) or 0) + (inside.size_of(root, photograph_of(file)) or 0)
 
 
 def _answers(database: sqlite3.Connection, after: int) -> list[Answer]:

@@ -40,7 +40,7 @@ class Kept:
 
     Attributes:
         at: The earliest time at which it can have been entered, by ``reckon``.
-        finding: Bytes; 0 where there is none.
+        finding: Bytes, those of a photograph that goes with it included; 0 where there is none.
         heatmap: Bytes; 0 where there is none.
     """
 

@@ -40,6 +40,11 @@ def heatmap_of(file: bytes) -> bytes:
     return file.removesuffix(FINDING) + _HEATMAP
 
 
+def photograph_of(file: bytes) -> bytes:
+    """The name of the photograph beside the finding in this file, where a camera took one."""
+    return file.removesuffix(FINDING) + b".photograph.jpg"
+
+
 def is_there(path: bytes) -> bool:
     """Whether something has this name. What cannot be looked at counts as free: writing says what is wrong."""
     try:

@@ -106,10 +106,16 @@ class FolderEvents(FileSystemEventHandler):
             heard = Heard.FOUND  # what was moved in with its folder is synthetic
         if heard is None or not path:
             return
+        self.tell(path, heard)
+
+    def tell(self, path: str, heard: Heard) -> None:
+        """Hear of a file in another way; may be called from any thread."""
         with self._lock:
             self.count += 1
             # The last thing heard comes last, so that files are looked at in the order in which they were finished.
-            self._hints.pop(path, None)
+            before = self._hints.pop(path, None)
+            if before is Heard.COMPLETE and heard is Heard.CLOSED:
+                heard = before  # how it came there
             if len(self._hints) < _MOST_HINTS:
                 self._hints[path] = heard
             else:

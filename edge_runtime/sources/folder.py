@@ -24,7 +24,7 @@ from edge_runtime.sources.patience import Patience, iterate
 from edge_runtime.sources.reading import Unread
 from edge_runtime.sources.retry import Retries
 from edge_runtime.sources.scan import Bounds, walk
-from edge_runtime.sources.settle import Settling, rank
+from edge_runtime.sources.settle import Heard, Settling, rank
 from edge_runtime.sources.telling import Telling
 from edge_runtime.watch.disposal import Disposal
 
@@ -67,7 +67,7 @@ class FolderSource:
         folder: The folder.
         knows: Whether this content of this file has been answered.
         exclude: Folders that are left out with everything below them, such as the results.
-        once: End when everything has been yielded, and nothing is waiting to become complete or to be tried again.
+        once: End when everything has been yielded, and nothing waits; or whether to by now, where more is to come.
         settling: The rules for complete files.
         events: Makes what collects the events of the folder, and sets the flag it is given when there are some.
         rescan: Seconds between two looks through the folder.
@@ -87,7 +87,7 @@ class FolderSource:
         knows: Knows,
         *,
         exclude: Sequence[Path] = (),
-        once: bool = False,
+        once: bool | Callable[[], bool] = False,
         settling: Settling | None = None,
         events: Callable[[Path, threading.Event], FolderEvents] = FolderEvents,
         listening: Callable[..., Listening] = Listening,
@@ -102,7 +102,8 @@ class FolderSource:
         health: Health | None = None,
     ) -> None:
         self._root = os.fspath(folder.resolve())
-        self._knows, self._once, self._disposal = knows, once, disposal
+        self._knows, self._disposal = knows, disposal
+        self._once = once if callable(once) else lambda: once
         self._bounds = Bounds(self._root, tuple(os.fspath(one.resolve()) for one in exclude))
         self._settling = Settling() if settling is None else settling
         self._retries = Retries()
@@ -115,7 +116,7 @@ class FolderSource:
         self._events = events(Path(self._root), self._wake)
         self._listening = listening(self._root, self._events, retry=max(rescan, RESCAN_SECONDS), monotonic=monotonic)
         self._patience: Patience | None = None
-        # Whether nothing has been found or heard of since the last look through the folder began.
+        # Whether nothing has been found or heard of since a look through the folder began that may be the last.
         self._is_drained = False
         self._heard_by_look = 0
         # The rank of the last file that was found in the last look, where there was no room for those behind it.
@@ -153,6 +154,10 @@ class FolderSource:
         """Take over other intervals, another order and another limit; may be called from any thread."""
         self._wanted = settings, max_bytes
         self._wake.set()
+
+    def complete(self, name: bytes) -> None:
+        """This program has put a file there, complete and on the disk; may be called from any thread."""
+        self._events.tell(self._path(name), Heard.COMPLETE)
 
     def done(self, work: Work) -> None:
         if self._disposal is not None:
@@ -252,13 +257,13 @@ class FolderSource:
     def _is_look_due(self, now: float) -> bool:
         is_idle = len(self._settling) == 0 and not self._retries.is_resting(now)
         # ``once`` ends with a look that finds nothing.
-        is_last = self._once and is_idle and not self._retries.waiting
+        is_last = self._once() and is_idle and not self._retries.waiting
         return is_last or self._looks.is_due(now, is_idle=is_idle)
 
     def _is_over(self) -> bool:
-        if self._once and self._retries.rests > _MOST_RESTS:
+        if self._once() and self._retries.rests > _MOST_RESTS:
             raise UsageError(f"{self._tell.failing()}; mend that and start again: the rest is answered then")
-        return self._once and self._is_drained and len(self._settling) == 0 and not self._retries.waiting
+        return self._once() and self._is_drained and len(self._settling) == 0 and not self._retries.waiting
 
     def _look_through(self) -> Iterator[None]:
         """Look through the folder, in steps, so that what arrives meanwhile does not wait."""
@@ -267,7 +272,7 @@ class FolderSource:
             self._looks.failed(began)
             return
         first = First(max(self._settling.limit // 2, 1))
-        self._is_drained, self._looks.is_wanted, self._heard_by_look = True, False, self._events.count
+        self._is_drained, self._looks.is_wanted, self._heard_by_look = self._once(), False, self._events.count
         walked = walk(self._root, self._bounds.leave_out, self._tell.cannot_look)
         for count, (path, state) in enumerate(walked, start=1):
             if state is not None and not self._retries.holds(path) and self._standing(path, state) == "news":
@@ -291,7 +296,7 @@ class FolderSource:
         try:
             self._listening.attend()
         except OSError as error:
-            if self._once:
+            if self._once():
                 raise UsageError(f"{printable(self._root)} cannot be looked at any more: {error.strerror}.") from error
             self._tell.gone(error, self._looks.poll)
             return False

@@ -39,13 +39,14 @@ class Heard(Enum):
     CREATED = "it was created, linked or moved in"
     FOUND = "it lay in a new folder when that could first be listened to"
     WRITTEN = "something was written to it"
+    COMPLETE = "this program has put it there, complete and on the disk"
     CLOSED = "who wrote to it closed it, or moved it from one name to another"
 
 
 @dataclass(slots=True)
 class _Tracked:
     state: FileState
-    writer: Literal["none", "open", "unknown"]
+    writer: Literal["none", "open", "unknown", "ours"]
     due: float
     is_ready: bool = False
 
@@ -65,6 +66,8 @@ class Settling:
        has been closed, or nothing has happened for ``patience`` seconds (events can be lost, and a close with them).
     5. A file that lay in a new folder before that could be listened to has lain unchanged for 5 seconds, or been closed
        since: its writer may have begun unheard.
+
+    A file that this program has put there itself waits for none of them but the first.
 
     A file is handed out once and then forgotten: what happens to it later is a new notice, by the same rules. Of the
     complete ones the oldest, or the newest, by modification time is handed out first; a file that is still being
@@ -162,8 +165,10 @@ class Settling:
         tracked.state = state
         if heard is Heard.WRITTEN or (heard is Heard.CREATED and state.size == 0):
             tracked.writer = "open"
-        elif heard is Heard.CLOSED:
+        elif heard is Heard.CLOSED and tracked.writer != "ours":  # what is heard then is how it came there
             tracked.writer = "none"
+        elif heard is Heard.COMPLETE:
+            tracked.writer = "ours"
         elif heard is Heard.FOUND and tracked.writer == "none":
             tracked.writer = "unknown"
         self._await(path, tracked, now)
@@ -210,7 +215,7 @@ class Settling:
                 self._shrink()
 
     def _await(self, path: str, tracked: _Tracked, now: float) -> None:
-        waits = {"none": self._delay, "open": self._patience, "unknown": max(self._delay, UNHEARD_SECONDS)}
+        waits = {"none": self._delay, "open": self._patience, "unknown": max(self._delay, UNHEARD_SECONDS), "ours": 0.0}
         tracked.due = now + waits[tracked.writer]
         tracked.is_ready = False
         heapq.heappush(self._queue, (tracked.due, self._number(), path))

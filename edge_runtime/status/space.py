@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.sinks.names import heatmap_of
+from edge_runtime.sinks.names import heatmap_of, photograph_of
 
 LOOKED_AT: Final = 200
 """So many of the latest findings say how large the next ones will be."""
@@ -65,11 +65,12 @@ def measure(results: Path, files: Iterable[bytes]) -> Space | None:
 
 
 def _taken(root: bytes, file: bytes) -> int | None:
-    """What the finding and its heat map take on the disk."""
+    """What the finding, its heat map and its photograph take on the disk."""
     finding = _blocks(os.path.join(root, file))  # noqa: PTH118 (names are bytes)
     if finding is None:
         return None
-    return finding + (_blocks(os.path.join(root, heatmap_of(file))) or 0)  # noqa: PTH118
+    beside = (heatmap_of(file), photograph_of(file))
+    return finding + sum(_blocks(os.path.join(root, one)) or 0 for one in beside)  # noqa: PTH118
 
 
 def _blocks(path: bytes) -> int | None:

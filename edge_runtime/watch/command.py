@@ -6,25 +6,30 @@ decodes; the thread that calls ``watch`` owns the interpreter; ``behind`` writes
 
 import argparse
 import os
-import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from edge_runtime.allocator import share_one_heap
+from edge_runtime.board.notice import BoardNotice
+from edge_runtime.camera.choice import parse
+from edge_runtime.camera.filming import Filming
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.config.config import Configuration
-from edge_runtime.config.settings import Retention, Settings, WatchSettings
+from edge_runtime.config.settings import CameraSettings, Retention, Settings, WatchSettings
 from edge_runtime.errors import EdgePneumoError
 from edge_runtime.file_state import FileState
+from edge_runtime.gpio.panel import Panel
 from edge_runtime.health.health import Health
 from edge_runtime.health.notify import Notifier, Speaker
 from edge_runtime.health.state_file import StateFile, runtime_directory
 from edge_runtime.journal.journal import Journal, damage, is_passing
 from edge_runtime.model import store
+from edge_runtime.model.accelerated import Tell
+from edge_runtime.model.accelerator import TellHealth, hand_over
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.pace import Pace, PaceWatch, prove
 from edge_runtime.options import (
@@ -48,6 +53,10 @@ from edge_runtime.watch.folders import check_folders, watched_folders
 from edge_runtime.watch.insist import Backoff, Insistence
 from edge_runtime.watch.pipeline import answer_all
 from edge_runtime.watch.reload import InForce, Reloader, exchanging, reread_signal
+from edge_runtime.watch.stopping import stop_signals
+
+# Of which several may be tried, and one that hangs takes the longest: see ``engines.edgetpu``.
+_ACCELERATOR_SECONDS = 180.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,27 +73,30 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgePneumoError: A folder, an option, the bundle or the engine cannot be used.
     """
-    chosen = configuration(arguments)
+    chosen = _checked(arguments)
     folder, results = watched_folders(chosen)
     share_one_heap()
     notifier, health = Notifier.from_environment(), Health()
     with (
-        _stop_signals() as stop,
+        stop_signals() as stop,
         Told(names=chosen.settings.log.names) as told,
         isolated(
             chosen.settings.limits, stop=stop, alive=partial(health.moved, "read-ahead"), note=told.note
         ) as decoder,
+        Panel(chosen.settings.gpio, health, note=told.note, runtime=runtime_directory()) as panel,
     ):
         check_folders(folder, results)
         decoder.start()  # it loads what it needs while this process does
         seen = store.stamp(store.folder(os.environ))
         # Nothing else here keeps the classifier: one that is exchanged gives its memory back.
-        first, pace = _proven(chosen, notifier)
+        tell = TellHealth(health, told.note)
+        first, pace = _proven(chosen, notifier, tell)
         pace_watch = PaceWatch(health, pace)
         reloader = Reloader(
             first,
-            lambda: configuration(arguments),
+            lambda: _checked(arguments),
             seen=seen,
+            tell=tell,
             # While others are answered: how long it takes then says little, and keeps no model from its place.
             prove=lambda classifier: pace_watch.renew(prove(classifier, allow_slow=True)),
             note=told.note,
@@ -116,11 +128,14 @@ def run(arguments: argparse.Namespace) -> int:
                 decoder=decoder.decode,
                 moved_to=_moved_to(chosen.settings.watch),
                 retention=chosen.settings.retention,
+                camera=chosen.settings.camera,
                 stop=stop,
                 sinks=sinks,
                 on_start=begin,
                 note=told.note,
                 health=health,
+                steps=[BoardNotice(health, note=told.note).step, panel.step],
+                on_camera=panel.on_press,
             )
         told.end()
     return 0
@@ -141,6 +156,7 @@ def watch(
     decoder: Decode | None = None,
     moved_to: tuple[Path, Path] | None = None,
     retention: Retention = Retention(),  # noqa: B008  frozen
+    camera: CameraSettings = CameraSettings(),  # noqa: B008  frozen
     stop: threading.Event | None = None,
     sinks: Sequence[Sink] = (),
     clock: Clock = SYSTEM_CLOCK,
@@ -149,6 +165,8 @@ def watch(
     health: Health | None = None,
     backoff: Backoff = Backoff(),  # noqa: B008  frozen
     group: int = GROUP,
+    steps: Sequence[Callable[[], None]] = (),
+    on_camera: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> None:
     """Answer for what is in a folder and for what arrives there, each content of each file once.
 
@@ -168,6 +186,7 @@ def watch(
         moved_to: The folders that classified and rejected files are moved to, relative to the watched one; ``None``
             where they stay where they are.
         retention: How long findings and heat maps are kept.
+        camera: What photographs films into the folder, if anything does.
         stop: Set from anywhere to return once the answer that is being written has been; it is set when this returns.
         sinks: Told each new answer, in the thread that writes.
         clock: What time it is.
@@ -176,6 +195,8 @@ def watch(
         health: Told how it stands; what it says lies in the results for ``edge-pneumo status``.
         backoff: How long to wait before what the disk refused is tried again.
         group: How many answers are written together, at most.
+        steps: Called once a second, in the thread that keeps the state file; they neither wait nor raise.
+        on_camera: Given what has the film before the camera count as a new one, as when a button is pressed.
 
     Raises:
         UsageError: A folder cannot be used, or another process watches with these results.
@@ -188,18 +209,30 @@ def watch(
     with (
         ResultsFolder(results, heatmaps=heatmaps) as record,
         closing(Journal(results / JOURNAL)) as journal,
-        StateFile(results, folder, health, runtime=runtime_directory(), clock=clock),
+        StateFile(results, folder, health, runtime=runtime_directory(), clock=clock, steps=steps),
     ):
         insistence = Insistence(
             results, stop, health=health, note=note, seconds=backoff.once if once else None, backoff=backoff
         )
         disposal = None if moved_to is None else Disposal(folder, *moved_to, journal, note=note)
+        filming = Filming(
+            folder,
+            results,
+            camera,
+            stop=stop,
+            health=health,
+            note=note,
+            runtime=runtime_directory(),
+            once=once,
+            backoff=backoff,
+        )
+        on_camera(filming.renew)
         on_start()
         source = FolderSource(
             folder,
             partial(_knows, journal),
             exclude=(results, *(disposal.folders if disposal else ())),
-            once=once,
+            once=lambda: once and filming.is_over,
             settling=Settling(settle, order=order),
             rescan=rescan,
             poll=poll,
@@ -217,9 +250,13 @@ def watch(
             record.heatmaps = settings.watch.heatmaps
             source.change(settings.watch, settings.limits.megabytes * 10**6)
             keeper.policy = settings.retention
+            filming.change(settings.camera)
 
         try:
-            with exchanging(classifier, change) as current:
+            with (
+                filming.going_on(source.complete, journal.has_answered),
+                exchanging(classifier, change) as current,
+            ):
                 answer_all(
                     source,
                     current,
@@ -251,30 +288,27 @@ def _knows(journal: Journal, name: bytes, state: FileState) -> bool:
         raise
 
 
+def _checked(arguments: argparse.Namespace) -> Configuration:
+    """The configuration, of which a camera's word is more than text."""
+    chosen = configuration(arguments)
+    if chosen.settings.camera.device:
+        parse(chosen.settings.camera.device)
+    return chosen
+
+
 def _moved_to(settings: WatchSettings) -> tuple[Path, Path] | None:
     return (settings.done, settings.refused) if settings.input == "move" else None
 
 
-def _proven(chosen: Configuration, notifier: Notifier) -> tuple[InForce, Pace]:
-    """Nobody looks over a daemon's shoulder, so that an engine that computes something else is not used at all."""
+def _proven(chosen: Configuration, notifier: Notifier, tell: Tell) -> tuple[InForce, Pace]:
+    """Nobody looks over a daemon's shoulder, so that an engine that computes something else is not used at all.
+
+    The CPU is proven first, even where an accelerator is to answer: it is what is left when that is lost.
+    """
     notifier.status("starting: replaying the golden vectors")
-    classifier = classifier_of(chosen)
+    classifier = classifier_of(chosen, tell=tell)
     allow_slow = chosen.settings.watch.slow_engine == "allow"
-    return InForce(chosen, classifier), prove(classifier, allow_slow=allow_slow, extend=notifier.extend)
-
-
-@contextmanager
-def _stop_signals() -> Generator[threading.Event, None, None]:
-    """An event that SIGTERM and SIGINT set; a second Ctrl-C ends the program as if this were not here."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    pace = prove(classifier, allow_slow=allow_slow, extend=notifier.extend)
+    notifier.extend(_ACCELERATOR_SECONDS)
+    hand_over(None, classifier.engine)
+    return InForce(chosen, classifier), pace

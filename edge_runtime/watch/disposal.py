@@ -174,14 +174,14 @@ def _is_same(folder: int, name: bytes, state: FileState) -> bool:
 def _rename(source: int, name: bytes, target: int, state: FileState) -> bytes | None:
     for candidate in _candidates(name):
         try:
-            _rename_to_new(source, name, target, candidate)
+            rename_to_new(source, name, target, candidate)
         except FileExistsError:
             continue
         if _is_same(target, candidate, state):
             return candidate
         # Replaced in the last instant by one that has not been answered: back with it.
         try:
-            _rename_to_new(target, candidate, source, name)
+            rename_to_new(target, candidate, source, name)
         except FileExistsError:
             text = f"it was replaced in that instant, and {printable(os.fsdecode(candidate))} there is not answered"
             raise OSError(errno.EEXIST, text) from None
@@ -199,7 +199,7 @@ def _copy(source: int, name: bytes, target: int, state: FileState, place: str, s
                 os.unlink(partial, dir_fd=top)  # an earlier copy, complete: the power was cut before the next step
                 break
             try:
-                _rename_to_new(top, partial, target, candidate)
+                rename_to_new(top, partial, target, candidate)
             except FileExistsError:
                 continue
             break
@@ -265,7 +265,7 @@ def _candidates(name: bytes) -> Iterator[bytes]:
         yield stem[: max(255 - len(end), 1)] + end
 
 
-def _rename_to_new(source: int, name: bytes, target: int, new: bytes) -> None:
+def rename_to_new(source: int, name: bytes, target: int, new: bytes) -> None:
     """Rename a file, never over another one.
 
     Raises:

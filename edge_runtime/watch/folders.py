@@ -9,18 +9,37 @@ from edge_runtime.locate import default_results
 
 
 def watched_folders(chosen: Configuration) -> tuple[Path, Path]:
-    """The configured folder, and where its results go.
+    """The configured folder, and where its results go; with a camera, ``films`` where none is configured.
 
     Raises:
         UsageError: No folder is configured.
     """
     folder, results = chosen.settings.watch.folder, chosen.settings.watch.results
+    if folder is None and chosen.settings.camera.device:
+        folder = _folder_for_films()
     if folder is None:
         raise UsageError(
             "no folder to watch is named; name one with 'edge-pneumo watch DIR', or set folder in the section [watch] "
             f"of {chosen.file or DEFAULT_FILE}"
         )
     return folder, results or default_results(folder)
+
+
+def _folder_for_films() -> Path:
+    """The folder that a camera photographs into where none is named: made, in the current one.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
+    folder = Path("films")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {folder.absolute()} for films cannot be made ({error.strerror}); name another one with "
+            "'edge-pneumo watch DIR --camera DEVICE'"
+        ) from error
+    return folder
 
 
 def check_folders(folder: Path, results: Path) -> None:

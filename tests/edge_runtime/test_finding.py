@@ -90,6 +90,7 @@ def test_keys_are_in_the_documented_order() -> None:
         "distance",
         "notes",
         "same_as",
+        "film",
         "model",
         "engine",
         "received",

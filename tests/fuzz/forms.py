@@ -75,6 +75,10 @@ def put(data: bytes, at: int, new: bytes) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 
 
+# What a camera of this program puts into a film's PNG.
+_FILM = (
+    b'edge-pneumo-film\0{"sharpness": 0.5, "glare": 0.0, "inverted": false, "grade": "good", "camera": "/dev/video0"}'
+)
 JPEG = saved(GREY, "JPEG", quality=90)
 PNG = saved(GREY, "PNG")
 _PROGRESSIVE = encoded(".jpg", RAMP, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
@@ -108,6 +112,8 @@ READABLE = {
     "interlaced.png": png(interlace=1, raw=bytes(4000)),
     "animated.png": saved(GREY, "PNG", save_all=True, append_images=[GREY.rotate(90)]),
     "text.png": png(before=chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"text" * 99))),
+    "film.png": png(before=chunk(b"tEXt", _FILM)),
+    "film-odd.png": png(before=chunk(b"tEXt", _FILM.replace(b"0.5", b'[[[["') + b"\xff")),
     "profile.png": png(before=chunk(b"iCCP", b"x\0\0" + zlib.compress(b"no profile" * 20))),
     "jpeg-named.png": JPEG,
 }

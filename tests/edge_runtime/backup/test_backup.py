@@ -62,6 +62,15 @@ def rows(journal: Path) -> list[Any]:
 # What is copied
 
 
+def test_photographs_are_copied_with_their_findings(filler: Filler, target: Path) -> None:
+    (filler.results / "a.png.photograph.jpg").write_bytes(b"of the whole light box")
+
+    done = back_up(filler.results, target)
+
+    assert (target / "a.png.photograph.jpg").read_bytes() == b"of the whole light box"
+    assert (done.findings, done.heatmaps, done.photographs) == (3, 3, 1)
+
+
 def test_everything_is_copied_while_it_is_being_written(filler: Filler, target: Path) -> None:
     done = back_up(filler.results, target)
 

@@ -150,7 +150,7 @@ def test_a_model_is_named_by_its_name(write: Write, name: str) -> None:
             "there is no setting 'xyzzy' in [limits]; there are decode_seconds, megabytes, megapixels",
         ),
         ("threads = 1\n[Wach]\n", 2, "there is no section [Wach]; did you mean [watch]?"),
-        ("[xyzzy]\n", 1, "there is no section [xyzzy]; there are [watch], [limits], [retention], [log]"),
+        ("[xyzzy]\n", 1, "there is no section [xyzzy]; there are [watch], [limits], [retention], [camera]"),
         ("watch = 3", 1, "watch is a section and no setting; write [watch], and its settings below"),
         ("[threads]\nx = 1", 1, "a wrong value for threads (expected int, got object); correct it"),
         (

@@ -117,6 +117,37 @@ def test_what_is_too_old_goes_and_the_row_stays_while_the_input_is_there(device:
     assert sorted(path.name for path in device.folder.rglob("*.png")) == ["new.png", "old.png"]
 
 
+def photographed(device: Device, name: str, size: int = 100) -> Path:
+    path = device.results / f"{name}.photograph.jpg"
+    path.write_bytes(bytes(size))
+    return path
+
+
+def test_a_photograph_goes_with_its_finding(device: Device) -> None:
+    device.answer(b"old.png")
+    photographed(device, "old.png")
+    device.pass_(20 * DAY)
+    device.answer(b"new.png")
+    young = photographed(device, "new.png")
+    device.pass_(15 * DAY)
+
+    device.look()
+
+    assert device.files() == sorted([*both("new.png"), young.name])
+
+
+def test_a_photograph_counts_with_its_finding(device: Device) -> None:
+    for number in range(3):
+        device.answer(f"{number}.png".encode())
+        photographed(device, f"{number}.png", 10**6)
+    device.keeper.policy = Retention(megabytes=2)
+
+    device.look()
+
+    assert "0.png.photograph.jpg" not in device.files()
+    assert "2.png.photograph.jpg" in device.files()
+
+
 def test_heat_maps_go_first(device: Device) -> None:
     device.keeper.policy = Retention(megabytes=1)
     for number in range(3):

@@ -75,6 +75,20 @@ def test_the_last_thing_heard_counts_and_wakes(tmp_path: Path) -> None:
     assert events.drain() == ({}, False)
 
 
+def test_what_this_program_put_there_stays_complete_when_its_own_name_is_heard_of(tmp_path: Path) -> None:
+    events = FolderEvents(tmp_path, threading.Event())
+    hidden, path = str(tmp_path / ".film"), str(tmp_path / "film.png")
+
+    events.tell(path, Heard.COMPLETE)
+    events.on_any_event(FileMovedEvent(hidden, path))
+    moved = events.drain()[0]
+    events.tell(path, Heard.COMPLETE)
+    events.on_any_event(FileModifiedEvent(path))
+
+    assert moved == {path: Heard.COMPLETE}
+    assert events.drain()[0] == {path: Heard.WRITTEN}
+
+
 def test_what_is_not_kept_is_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events_module, "_MOST_HINTS", 2)
     events = FolderEvents(tmp_path, threading.Event())

@@ -166,6 +166,50 @@ def test_what_arrives_does_not_wait_for_a_long_look_through_the_folder(
     assert len(looked_at) < 20
 
 
+def test_what_this_program_put_there_is_yielded_at_once(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(NEVER))
+
+    with watched(source) as wait_for:
+        put(tmp_path / "may grow.png", b"x")
+        put(tmp_path / "film.png", b"complete")
+        source.complete(b"film.png")
+        found = wait_for(1)
+
+    assert [work.source for work in found] == ["film.png"]
+
+
+def test_what_this_program_put_there_is_yielded_once(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path, nothing_known, settling=Settling(0.05), rescan=0.1)
+
+    with watched(source) as wait_for:
+        (tmp_path / ".film").write_bytes(b"complete")
+        (tmp_path / ".film").rename(tmp_path / "film.png")
+        source.complete(b"film.png")
+        wait_for(1)
+        put(tmp_path / "other.png", b"x")
+        found = wait_for(2)
+
+    assert [work.source for work in found] == ["film.png", "other.png"]
+
+
+def test_once_yields_what_comes_last_an_instant_before_no_more_is_to_come(tmp_path: Path) -> None:
+    """While the folder is looked through for what turns out to be the last time."""
+    is_over = False
+    put(tmp_path / "first.png", b"x")
+
+    def knows(name: bytes, _state: FileState) -> bool:
+        nonlocal is_over
+        if not is_over:
+            put(tmp_path / "last.png", b"x")
+            source.complete(b"last.png")
+            is_over = True
+        return name == b"first.png"
+
+    source = FolderSource(tmp_path, knows, settling=Settling(0.0), once=lambda: is_over, rescan=NEVER)
+
+    assert [work.source for work in source.work(threading.Event())] == ["last.png"]
+
+
 def test_links_pipes_and_devices_are_refused_and_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     put(tmp_path / "outside" / "x.png", b"secret")

@@ -163,6 +163,27 @@ def test_rule_5_what_is_heard_of_it_later_counts(disk: Disk, settling: Settling)
     assert taken(settling, PATIENCE + 0.6) == ["b"]
 
 
+def test_what_this_program_put_there_itself_waits_for_nothing(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.COMPLETE)
+
+    assert taken(settling, 0.0) == ["a"]
+
+
+def test_how_it_came_there_does_not_make_it_wait(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CLOSED)
+    settling.track("a", 0.1, heard=Heard.COMPLETE)
+    settling.track("a", 0.1, heard=Heard.CLOSED)
+
+    assert taken(settling, 0.1) == ["a"]
+
+
+def test_what_somebody_else_writes_to_it_does(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.COMPLETE)
+    settling.track("a", 0.0, heard=Heard.WRITTEN)
+
+    assert taken(settling, 1.0) == []
+
+
 def test_the_first_to_be_complete_comes_first(disk: Disk, settling: Settling) -> None:
     disk.put("b")
     disk.put("c")
