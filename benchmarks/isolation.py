@@ -20,7 +20,6 @@ from edge_runtime.answer import least_sides
 from edge_runtime.config.settings import Limits
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph import careful
-from edge_runtime.radiograph.decode import Decode
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
 from edge_runtime.watch.command import watch
 
@@ -28,10 +27,22 @@ _LEFT_OUT = 4  # answers at the start, while the pipeline fills
 _REPEATS = 100
 
 
-def watch_seconds(folder: Path, results: Path, classifier: Classifier, decoder: Decode, *, heatmaps: bool) -> float:
+def watch_seconds(
+    folder: Path, results: Path, classifier: Classifier, decoder: IsolatedDecoder | None, *, heatmaps: bool
+) -> float:
     """Seconds a file."""
     told = Stopwatch()
-    watch(folder, results, classifier, once=True, heatmaps=heatmaps, settle=0.0, sinks=[told], decoder=decoder)
+    watch(
+        folder,
+        results,
+        classifier,
+        once=True,
+        heatmaps=heatmaps,
+        settle=0.0,
+        sinks=[told],
+        decoder=None if decoder is None else decoder.decode,
+        screen=None if decoder is None else decoder.screen,
+    )
     return (told.times[-1] - told.times[_LEFT_OUT]) / (len(told.times) - 1 - _LEFT_OUT)
 
 
@@ -96,12 +107,12 @@ def _throughput(
     folder.mkdir(parents=True)
     for number, data in enumerate(files):
         (folder / f"{number:06}.jpeg").write_bytes(data)
-    ways: dict[str, Decode] = {"here": careful.decode, "isolated": decoder.decode}
+    ways = {"here": None, "isolated": decoder}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds + 1):
-        for way, decode in ways.items():
+        for way, chosen in ways.items():
             results = place / kind / f"{way}{number}"
-            taken = watch_seconds(folder, results, classifier, decode, heatmaps=heatmaps)
+            taken = watch_seconds(folder, results, classifier, chosen, heatmaps=heatmaps)
             if number:  # the first warms both up
                 seconds[way].append(taken)
     print(

@@ -1,6 +1,7 @@
 """From a file's bytes to its finding: decode, screen, prepare, infer, each timed, each refusal a reason in words."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -48,8 +49,12 @@ class Answered(msgspec.Struct, frozen=True, eq=False):
     same_as: int | None = None
 
 
+Screen = Callable[[NDArray[np.uint8], gate.Gate], gate.Screening]
+"""Begins to look at a picture before the network does, in this process or another."""
+
+
 class Opened(msgspec.Struct, frozen=True, eq=False):
-    """A file that has been decoded, screened and prepared, or refused: all that needs no model, so it is done ahead.
+    """A file that has been decoded and prepared, and perhaps screened, or refused: all that needs no model.
 
     Attributes:
         source: The file's name, for the finding.
@@ -86,23 +91,25 @@ def open_radiograph(
     read_milliseconds: float | None = None,
     decoder: Decode | None = None,
 ) -> Opened:
-    """Decode, screen and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
+    """Decode and prepare one file. Nothing that is wrong with it raises: it becomes the reason of a refusal.
 
     Args:
         source: The file's name, for the finding.
         data: The whole file, the error that reading it ended with, or why it was not read.
-        bundle: The model's input and its gate.
+        bundle: The model's input.
         clock: For the time of each stage.
         received: When the file was met.
         read_milliseconds: What reading it took, if measured.
         decoder: What decodes; ``None`` for ``careful.decode``, in this process.
+
+    Returns:
+        What the gate has not seen yet, see ``screened_radiograph``.
     """
     begin = clock.seconds()
     stages = {} if read_milliseconds is None else {"read": read_milliseconds}
     sha256 = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
     film = chunk.read(data) if isinstance(data, bytes) else None
-    grey, pixels, reason, distance = None, None, None, None
-    notes: tuple[str, ...] = ()
+    grey, pixels, reason = None, None, None
     try:
         if isinstance(data, ImageError):
             raise data
@@ -116,20 +123,44 @@ def open_radiograph(
         start = clock.seconds()
         pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
         stages["prepare"] = clock.milliseconds_since(start)
-        start = clock.seconds()
-        screened = gate.before(grey, bundle.gate)
-        reason, distance, notes = screened.reason, screened.distance, screened.notes
-        if reason is not None:
-            pixels = None
-        elif notes:
-            grey, pixels = screened.grey, np.asarray(255 - pixels, np.uint8)
-        stages["screen"] = clock.milliseconds_since(start)
     except ImageError as error:
         reason = str(error)
     except MemoryError:
         reason = TOO_LARGE
     stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
-    return Opened(source, sha256, grey, pixels, reason, received, stages, distance, notes, film)
+    return Opened(source, sha256, grey, pixels, reason, received, stages, film=film)
+
+
+def screened_radiograph(opened: Opened, screening: gate.Screening | None) -> Opened:
+    """A radiograph that has been opened, and what the gate's first look at it found.
+
+    Args:
+        opened: From ``open_radiograph``.
+        screening: At its ``grey``; ``None`` for a file that was refused already.
+
+    Returns:
+        The same, with ``pixels`` that are the same object unless it is refused or was a negative.
+    """
+    if screening is None or opened.pixels is None:
+        return opened
+    found, milliseconds = screening.result()
+    pixels: NDArray[np.uint8] | None = opened.pixels
+    if found.reason is not None:
+        pixels = None
+    elif found.notes:
+        pixels = np.asarray(255 - opened.pixels, np.uint8)
+    stages = dict(opened.milliseconds)
+    total = stages.pop("total")
+    stages["screen"] = milliseconds
+    return msgspec.structs.replace(
+        opened,
+        grey=opened.grey if found.reason is not None else found.grey,
+        pixels=pixels,
+        reason=found.reason,
+        distance=found.distance,
+        notes=found.notes,
+        milliseconds=stages | {"total": total + milliseconds},
+    )
 
 
 class Inferred(msgspec.Struct, frozen=True, eq=False):
@@ -204,7 +235,7 @@ def answer(
     read_milliseconds: float | None = None,
     decoder: Decode | None = None,
 ) -> Answered:
-    """``open_radiograph``, ``infer`` and ``conclude`` in one: answer for one file."""
+    """``open_radiograph``, ``screened_radiograph``, ``infer`` and ``conclude`` in one: answer for one file."""
     opened = open_radiograph(
         source,
         data,
@@ -214,6 +245,8 @@ def answer(
         read_milliseconds=read_milliseconds,
         decoder=decoder,
     )
+    if opened.grey is not None and opened.pixels is not None:
+        opened = screened_radiograph(opened, gate.ScreenedHere(opened.grey, classifier.bundle.gate, clock=clock))
     return conclude(opened, infer(opened, classifier, clock=clock), classifier, clock=clock)
 
 

@@ -1,6 +1,6 @@
 """The gate: is this a readable frontal chest radiograph? Numbers of the picture, and of the network's last maps."""
 
-from edge_runtime.gate.gate import Screened, after, before
+from edge_runtime.gate.gate import Screened, ScreenedHere, Screening, after, before, screened
 from edge_runtime.gate.store import Gate
 
-__all__ = ["Gate", "Screened", "after", "before"]
+__all__ = ["Gate", "Screened", "ScreenedHere", "Screening", "after", "before", "screened"]

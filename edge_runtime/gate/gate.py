@@ -1,9 +1,12 @@
 """The gate's two looks, before the network and after it, and its reasons in words."""
 
+from typing import Protocol
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.gate import atlas as atlas_
 from edge_runtime.gate import features as features_
 from edge_runtime.gate import statistics
@@ -30,6 +33,33 @@ class Screened(msgspec.Struct, frozen=True, eq=False):
     reason: str | None
 
 
+class Screening(Protocol):
+    """A look before the network that has been begun, here or in another process. Its methods may be called anywhere."""
+
+    def is_ready(self) -> bool:
+        """Whether ``result`` waits for nothing."""
+        ...
+
+    def result(self) -> tuple[Screened, float]:
+        """What ``before`` finds, and the milliseconds it took."""
+        ...
+
+
+class ScreenedHere:
+    """A look in this process, at once."""
+
+    def __init__(self, grey: NDArray[np.uint8], gate: Gate, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        start = clock.seconds()
+        found = before(grey, gate)
+        self._result = found, clock.milliseconds_since(start)
+
+    def is_ready(self) -> bool:
+        return True
+
+    def result(self) -> tuple[Screened, float]:
+        return self._result
+
+
 def before(grey: NDArray[np.uint8], gate: Gate) -> Screened:
     """Look at a picture's grey levels and their layout.
 
@@ -52,12 +82,18 @@ def before(grey: NDArray[np.uint8], gate: Gate) -> Screened:
     score = dict(zip(views, found.score.tolist(), strict=True))
     clear = [words for words in views if scaled[words] <= 1.0 and score[words] >= gate.atlas.clear]
     if clear == [atlas_.INVERTED] and score[atlas_.AS_IT_IS] < 0.0:
-        positive = np.asarray(255 - grey, np.uint8)
         distance, reason = statistics.judge(statistics.measure(np.asarray(255 - pixels, np.uint8)), gate.limits)
-        return Screened(positive, (CORRECTED,), max(distance, scaled[atlas_.INVERTED]), reason)
+        return screened(grey, max(distance, scaled[atlas_.INVERTED]), reason, is_negative=True)
     if len(clear) == 1 and clear[0] != atlas_.INVERTED:
         reason = f"{clear[0]}: turn it and try again"
     return Screened(grey, (), max(distance, as_it_is), reason or NOT_A_RADIOGRAPH)
+
+
+def screened(grey: NDArray[np.uint8], distance: float, reason: str | None, *, is_negative: bool) -> Screened:
+    """What ``before`` finds, from what can be said of it in a few bytes."""
+    if is_negative:
+        return Screened(np.asarray(255 - grey, np.uint8), (CORRECTED,), distance, reason)
+    return Screened(grey, (), distance, reason)
 
 
 def after(features: NDArray[np.floating], gate: Gate) -> float:

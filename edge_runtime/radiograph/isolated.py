@@ -1,14 +1,15 @@
 """Decoding in a process of its own, which is started anew when it has crashed or had to be killed."""
 
 import os
+import pickle
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.config.settings import Limits
 from edge_runtime.errors import ImageError
+from edge_runtime.gate import Gate, Screened, ScreenedHere, Screening
 from edge_runtime.radiograph import careful, shared
 from edge_runtime.radiograph.decode import MOST_PIXELS, TOO_LARGE, Abandoned, Seen, inspect
+from edge_runtime.radiograph.process import has_said, start, worker_command
 from edge_runtime.radiograph.reduce import Sides
 from edge_runtime.radiograph.room import memory_bytes
+from edge_runtime.radiograph.screening import AskedScreening, printable_sentence, understood
 from edge_runtime.radiograph.shared import REPLY, REQUEST
 
 DECODE_SECONDS: Final = 30.0
@@ -29,16 +33,6 @@ DECODE_SECONDS: Final = 30.0
 _START_SECONDS: Final = 60.0
 _TRIES: Final = 2
 _TICK_MILLISECONDS: Final = 250
-# It decodes on one thread, and a thread that waits holds memory. glibc would hand the memory of a full-size picture
-# back to the system after each and fetch it page by page for the next, which took as long as decoding it.
-_ENVIRONMENT: Final = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
-}
-_START: Final = "import sys; sys.path[:] = {path!r}; from edge_runtime.radiograph import worker; worker.main({file})"
 
 
 class _Unavailable(Exception):  # noqa: N818 (it is nobody's fault, and not for a person's eyes)
@@ -49,13 +43,8 @@ class _Died(Exception):  # noqa: N818
     """The worker ended while it decoded."""
 
 
-def worker_command(file: int) -> Sequence[str]:
-    """What starts the worker, given the descriptor that it shares. It needs no more than finding its modules."""
-    return sys.executable, "-S", "-E", "-c", _START.format(path=sys.path, file=file)
-
-
 class IsolatedDecoder:
-    """Decodes in a worker process; used by one thread at a time.
+    """Decodes in a worker process; used by one thread, but for what ``screen`` returns.
 
     1. The structure of a file is looked at in this process, and what is refused for that never reaches the worker.
     2. A worker that dies while it decodes is started again and given the file once more, because anything may have
@@ -63,6 +52,8 @@ class IsolatedDecoder:
     3. A worker that takes longer than it may is killed, and the file is refused.
     4. It may take as much memory as the file's header calls for, and at most half of the machine's or the service's.
     5. Where no worker can be started, decoding goes on in this process.
+    6. The worker looks at the picture it has decoded through the gate, too: it has a lock of its interpreter to itself.
+       Where it cannot, this process does.
 
     Args:
         seconds: How long decoding one file may take.
@@ -96,20 +87,16 @@ class IsolatedDecoder:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = False
         self._has_noted = False
+        # What the worker has: the gate, and the picture it decoded last.
+        self._gate: Gate | None = None
+        self._grey: NDArray[np.uint8] | None = None
+        self._screening: Screening | None = None
 
     def start(self) -> None:
         """Start the worker, if none is there, and do not wait for it."""
         if self._process is None:
             try:
-                self._process = subprocess.Popen(
-                    self._command(self._file),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    bufsize=0,
-                    pass_fds=(self._file,),
-                    env=os.environ | _ENVIRONMENT,
-                )
+                self._process = start(self._command(self._file), self._file)
             except (OSError, subprocess.SubprocessError) as error:
                 self._say_unavailable(str(error))
 
@@ -127,6 +114,9 @@ class IsolatedDecoder:
         seen = inspect(data, least=least, most_pixels=self._most_pixels)
         if seen.memory > self._memory:
             raise ImageError(TOO_LARGE)
+        if self._screening is not None:
+            self._screening.result()  # said before anything else is
+            self._screening = None
         code = 0
         for _ in range(_TRIES):
             try:
@@ -139,6 +129,24 @@ class IsolatedDecoder:
                 self._say_unavailable(str(error))
                 return careful.decode(data, least=least, most_pixels=self._most_pixels)
         raise ImageError(f"the decoder crashed on it ({_cause(code)})")
+
+    def screen(self, grey: NDArray[np.uint8], gate: Gate) -> Screening:
+        """Begin with ``gate.before``.
+
+        Args:
+            grey: What ``decode`` returned last; another picture is looked at in this process.
+            gate: From the bundle.
+        """
+        is_there, self._grey = grey is self._grey, None
+        if is_there and self._process is not None:
+            try:
+                self._ask_to_screen(gate)
+            except OSError:
+                self._end()
+            else:
+                self._screening = AskedScreening(self._screened, partial(has_said, self._process), grey, gate)
+                return self._screening
+        return ScreenedHere(grey, gate)
 
     def close(self) -> None:
         """End the worker."""
@@ -168,10 +176,12 @@ class IsolatedDecoder:
     def _ask(self, seen: Seen) -> NDArray[np.uint8]:
         assert self._process is not None
         assert self._process.stdin is not None
+        self._grey = None
         try:
             shared.write(self._file, seen.data)
-            self._process.stdin.write(REQUEST.pack(len(seen.data), seen.by, seen.memory))
-            return self._believe(self._wait(self._seconds))
+            self._process.stdin.write(REQUEST.pack(shared.DECODE, len(seen.data), seen.by, seen.memory))
+            self._grey = self._believe(self._wait(self._seconds))
+            return self._grey
         except BrokenPipeError as error:
             raise _Died from error
         except TimeoutError as error:
@@ -195,8 +205,29 @@ class IsolatedDecoder:
             raise ImageError(TOO_LARGE)
         if kind not in (shared.REFUSED, shared.FAILED) or not said or len(said) != first:
             raise _Died
-        sentence = _printable(said.decode(errors="replace"))
+        sentence = printable_sentence(said.decode(errors="replace"))
         raise ImageError(f"the decoder failed on it ({sentence})" if kind == shared.FAILED else sentence)
+
+    def _ask_to_screen(self, gate: Gate) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        if gate is not self._gate:
+            pickled = pickle.dumps(gate, pickle.HIGHEST_PROTOCOL)
+            shared.write(self._file, pickled)
+            self._process.stdin.write(REQUEST.pack(shared.GATE, len(pickled), 0, 0))
+            self._gate = gate
+        self._process.stdin.write(REQUEST.pack(shared.SCREEN, 0, 0, 0))
+
+    def _screened(self, grey: NDArray[np.uint8], gate: Gate) -> tuple[Screened, float]:
+        """What the worker says of a picture; where it says nothing that can be true, what this process finds."""
+        try:
+            found = understood(self._wait(self._seconds), grey)
+        except (_Died, OSError):  # TimeoutError is one, too
+            found = None
+        if found is None:
+            self._end()
+            return ScreenedHere(grey, gate).result()
+        return found
 
     def _wait(self, seconds: float) -> bytes:
         """The next message of the worker."""
@@ -220,6 +251,7 @@ class IsolatedDecoder:
     def _end(self) -> int:
         """End the worker, if there is one; how it ended."""
         process, self._process, self._is_ready = self._process, None, False
+        self._gate = self._grey = None
         if process is None:
             return 0
         with process:  # closes the pipes, and waits
@@ -248,11 +280,6 @@ def isolated(
         yield decoder
     finally:
         decoder.close()
-
-
-def _printable(sentence: str) -> str:
-    """Without what would break a line."""
-    return "".join(character if character.isprintable() else "?" for character in sentence)
 
 
 def _cause(code: int) -> str:

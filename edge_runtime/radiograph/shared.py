@@ -1,6 +1,10 @@
 """What a decoding worker and the process that started it have in common: their messages, and a file in memory.
 
 The file lies there for the worker to decode, and then the picture in its place.
+
+1. ``DECODE``: the worker decodes the file, and says ``REPLY``.
+2. ``GATE``: the gate lies there, pickled. The worker keeps it, and says nothing.
+3. ``SCREEN``: the worker looks at the picture that it decoded last through that gate, and says ``SCREENED``.
 """
 
 import mmap
@@ -14,13 +18,19 @@ from numpy.typing import NDArray
 READY: Final = b"r"
 """What the worker says first."""
 
-REQUEST: Final = struct.Struct("<QBQ")
-"""Bytes of the file, by how much to reduce the picture, bytes of memory that this may take."""
+REQUEST: Final = struct.Struct("<BQBQ")
+"""One of the next three; bytes of the file, by how much to reduce the picture, bytes of memory that this may take."""
+
+DECODE, GATE, SCREEN = range(3)
 
 REPLY: Final = struct.Struct("<BII")
 """One of the kinds below; then height and width, or the bytes of the sentence that follows, and 0."""
 
 PICTURE, REFUSED, TOO_LARGE, FAILED = range(4)
+
+SCREENED: Final = struct.Struct("<ddBI")
+"""The milliseconds it took, the distance, whether the picture is a negative, and the bytes of the reason that follows:
+0 where there is none."""
 
 MOST_SAID: Final = 1024
 """Bytes of a sentence; a message is one piece that way."""

@@ -7,21 +7,29 @@ It reads requests from its standard input and answers on its standard output, an
 import contextlib
 import ctypes
 import os
+import pickle
 import resource
 import signal
+import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
 from edge_runtime.radiograph import shared
 from edge_runtime.radiograph.careful import STDERR, attentively
 from edge_runtime.radiograph.decode import Seen
-from edge_runtime.radiograph.shared import REPLY, REQUEST
+from edge_runtime.radiograph.shared import REPLY, REQUEST, SCREENED
+
+if TYPE_CHECKING:  # not loaded before it is asked for
+    from edge_runtime.gate import Gate
 
 _STDIN, _STDOUT = 0, 1
 _PR_SET_PDEATHSIG: Final = 1
+_SIDE: Final = 224
 _SLACK: Final = 32 << 20  # for the allocator, the interpreter and what it loads late
 
 
@@ -36,19 +44,34 @@ def main(file: int) -> None:
     os.dup2(ear, STDERR)
     cv2.setNumThreads(1)
     held = _held()
+    gate: Gate | None = None
+    grey: NDArray[np.uint8] | None = None
     os.write(_STDOUT, shared.READY)
     while len(request := os.read(_STDIN, REQUEST.size)) == REQUEST.size:
-        size, by, memory = REQUEST.unpack(request)
-        # The soft limit alone, so that the next one may be higher.
-        _limit(resource.RLIMIT_DATA, held + memory + _SLACK)
-        os.write(_STDOUT, _answer(file, ear, size, by, memory))
+        kind, size, by, memory = REQUEST.unpack(request)
+        if kind == shared.GATE:
+            _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
+            gate = pickle.loads(shared.look(file, size).tobytes())  # from the parent alone
+            _screen(np.zeros((_SIDE, _SIDE), np.uint8), gate)  # OpenBLAS takes its memory at the first product
+            held = _held()
+        elif kind == shared.SCREEN:
+            assert grey is not None
+            assert gate is not None
+            os.write(_STDOUT, _screen(grey, gate))
+            grey = None
+        else:
+            grey = None
+            # The soft limit alone, so that the next one may be higher.
+            _limit(resource.RLIMIT_DATA, held + memory + _SLACK)
+            said, grey = _answer(file, ear, size, by, memory)
+            os.write(_STDOUT, said)
 
 
-def _answer(file: int, ear: int, size: int, by: int, memory: int) -> bytes:
+def _answer(file: int, ear: int, size: int, by: int, memory: int) -> tuple[bytes, NDArray[np.uint8] | None]:
     try:
         grey = attentively(Seen(shared.look(file, size), by, memory), ear)
         shared.write(file, grey)
-        return REPLY.pack(shared.PICTURE, *grey.shape)
+        return REPLY.pack(shared.PICTURE, *grey.shape), grey
     except ImageError as error:
         kind, sentence = shared.REFUSED, str(error)
     except MemoryError:
@@ -56,7 +79,16 @@ def _answer(file: int, ear: int, size: int, by: int, memory: int) -> bytes:
     except Exception as error:
         kind, sentence = shared.FAILED, f"{type(error).__name__}: {error}"
     said = sentence.encode(errors="backslashreplace")[: shared.MOST_SAID]
-    return REPLY.pack(kind, len(said), 0) + said
+    return REPLY.pack(kind, len(said), 0) + said, None
+
+
+def _screen(grey: NDArray[np.uint8], gate: "Gate") -> bytes:
+    from edge_runtime import gate as gate_
+
+    start = time.perf_counter()
+    found = gate_.before(grey, gate)
+    said = (found.reason or "").encode()
+    return SCREENED.pack(1e3 * (time.perf_counter() - start), found.distance, bool(found.notes), len(said)) + said
 
 
 def _withdraw() -> None:

@@ -130,7 +130,7 @@ class ResultsFolder:
         self.publish([staged])
         return staged.file, staged.finding
 
-    def stage(self, name: bytes, answered: Answered) -> Staged:
+    def stage(self, name: bytes, answered: Answered, *, write: bool = True) -> Staged:
         """Draw the heat map, and write it and the finding where they are not seen.
 
         This takes most of the time, and may be called from several threads at once for files of different names. What
@@ -139,14 +139,16 @@ class ResultsFolder:
         Args:
             name: The radiograph's, relative to the watched folder, byte for byte.
             answered: The answer.
+            write: Whether to write at once; else ``publish`` does.
         """
         picture = answered.heatmap if self.heatmaps else None
         if self.heatmaps and answered.grey is not None and answered.answer is not None:
             picture = heatmap.png(answered.grey, answered.answer)
         staged = Staged(name, answered.finding, picture, answered.same_as)
         self._choose_name(staged)
-        with contextlib.suppress(OSError):
-            self._write(staged)
+        if write:
+            with contextlib.suppress(OSError):
+                self._write(staged)
         return staged
 
     def publish(self, group: Sequence[Staged]) -> None:

@@ -182,16 +182,17 @@ class FolderSource:
                     look = None
                     if self._is_over():
                         return
-                complete = None if self._retries.is_resting(now) else self._settling.take(now)
-                if complete is not None:
-                    self._is_drained = False
-                    yield self._to_work(*complete)
-                else:
-                    if look is None:
-                        self._sleep(now)
-                    yield None
+                complete = self._take(now)
+                if complete is None and look is None:
+                    self._sleep(now)
+                    complete = self._take(self._monotonic())  # its wait may be over now
+                self._is_drained &= complete is None
+                yield None if complete is None else self._to_work(*complete)
         finally:
             self._events.stop()
+
+    def _take(self, now: float) -> tuple[str, FileState] | None:
+        return None if self._retries.is_resting(now) else self._settling.take(now)
 
     def _take_over(self, now: float) -> None:
         wanted = self._wanted

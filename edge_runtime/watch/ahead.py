@@ -1,5 +1,8 @@
 """Reading and decoding ahead of the inference, in a thread of its own, in the source's order.
 
+With a decoder in a process of its own the gate's first look is taken there, while the next file is read, and while the
+radiograph waits for its inference. Where nothing else is to be inferred, that does not wait for the gate.
+
 One thread and not several: decoding is all that could be done at once under the interpreter lock, and with small
 radiographs a pool of decoders was slower than this.
 """
@@ -11,9 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from edge_runtime.answer import Opened, open_radiograph
+from edge_runtime.answer import Opened, Screen, open_radiograph, screened_radiograph
 from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
+from edge_runtime.gate import ScreenedHere, Screening
 from edge_runtime.health.health import Health
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
@@ -28,21 +32,48 @@ Known = TypeVar("Known")
 Item = TypeVar("Item")
 
 
+class Underway:
+    """Counts radiographs from when they are found to when they have been inferred, each number in one thread."""
+
+    def __init__(self) -> None:
+        self.found = self.left = self.inferred = 0
+
+    def is_any(self) -> bool:
+        """Whether one is on its way."""
+        return self.found > self.left + self.inferred
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ahead(Generic[Known]):
-    """A radiograph that is ready to be inferred.
+    """A radiograph that can be inferred.
 
     Attributes:
         work: The file.
-        opened: Its content, decoded and prepared, or refused.
+        unscreened: Its content, decoded and prepared, or refused. What is inferred of it may prove to be of no use.
+        screening: What the gate finds of it; ``None`` where that does not matter.
         classifier: What it was prepared for.
         known: What ``look_up`` found.
     """
 
     work: Work
-    opened: Opened
+    unscreened: Opened
+    screening: Screening | None
     classifier: Classifier
     known: Known
+
+    @property
+    def is_screened(self) -> bool:
+        """Whether ``opened`` waits for nothing."""
+        return self.screening is None or self.screening.is_ready()
+
+    @property
+    def opened(self) -> Opened:
+        """Its content, screened, too; waits for that.
+
+        Raises:
+            Abandoned: The end was asked for meanwhile.
+        """
+        return screened_radiograph(self.unscreened, self.screening)
 
 
 def read_ahead(
@@ -54,6 +85,8 @@ def read_ahead(
     look_up: Callable[[Work, Opened, Classifier], Known],
     health: Health | None = None,
     decoder: Decode | None = None,
+    screen: Screen | None = None,
+    underway: Underway | None = None,
 ) -> Generator[Ahead[Known], None, None]:
     """The source's work in its order, read, decoded and looked up, each with the classifier that it was prepared for.
 
@@ -66,6 +99,8 @@ def read_ahead(
         look_up: What is known of it: asked in the other thread, so that the one that infers waits for no disk.
         health: Told what the other thread gets on with, and when this one waits for it.
         decoder: What decodes; ``None`` for what decodes in this process.
+        screen: Begins to look through the gate; ``None`` for what does in this process.
+        underway: Told what is found, and what there is nothing to answer of.
 
     Raises:
         BaseException: What the source raised.
@@ -73,6 +108,7 @@ def read_ahead(
     ready: queue.Queue[Ahead[Known] | BaseException | None] = queue.Queue(_AHEAD)
     abandoned = threading.Event()
     told = Health(clock=clock) if health is None else health
+    counts = Underway() if underway is None else underway
 
     def put(item: Ahead[Known] | BaseException | None) -> None:
         while not abandoned.is_set():
@@ -82,19 +118,30 @@ def read_ahead(
                 pass
         return None
 
+    def begin(opened: Opened, classifier: Classifier, known: Known) -> Screening | None:
+        if known is not None or opened.grey is None or opened.pixels is None:
+            return None
+        return (screen or partial(ScreenedHere, clock=clock))(opened.grey, classifier.bundle.gate)
+
     def produce() -> None:
         try:
             for work in source.work(stop):
+                counts.found += 1
                 start = clock.seconds()
                 data = source.read(work)
-                if data is not None:
+                if data is None:
+                    counts.left += 1
+                else:
                     read = clock.milliseconds_since(start)
                     told.moved("read-ahead")
                     classifier = current()
                     opened = _open(work, data, classifier.bundle, clock, read, decoder)
                     told.moved("read-ahead")
-                    put(Ahead(work, opened, classifier, look_up(work, opened, classifier)))
-                    del data, opened, classifier  # else picture and model stay in memory until the next one has come
+                    del data
+                    known = look_up(work, opened, classifier)
+                    put(Ahead(work, opened, begin(opened, classifier, known), classifier, known))
+                    told.moved("read-ahead")
+                    del opened, classifier, known  # else picture and model stay in memory until the next one has come
                 if abandoned.is_set():
                     return
             put(None)

@@ -8,33 +8,35 @@ An answer's way, in the order that lets no crash lose or repeat one:
 2. the journal commits that the file is answered, and counts the answer in the histograms of ``edge-pneumo status``;
 3. the source forgets the file, the sinks are told.
 
-Step 0, which takes longer than a small model does, is taken for several answers at once in threads of its own. The
-others are taken in one thread for a group: for all that has come out of step 0 when the thread is free, each step for
-all before the next. Nothing waits for a group to fill, so that a single answer is a group of one. It is the number of
-steps that costs, on a disk as in wear, and hardly how many answers one holds. What is visible has been entered, but for
-the group in hand. A crash between 1 and 2 leaves findings the journal does not know. The files are then found again at
-the next start, and the findings are taken over.
+Where a heat map is drawn, step 0 takes longer than a small model does, and is taken for two answers at once in threads
+of their own. The others are taken in one thread for a group, each step for all before the next: for all that waits when
+the thread is free and, while further radiographs are being read or inferred, for those that follow within a moment. An
+answer behind which none comes waits for nothing, and is a group of one. It is the number of steps that costs, on a disk
+as in wear and processor time, and hardly how many answers one holds. What is visible has been entered, but for the
+group in hand. A crash between 1 and 2 leaves findings the journal does not know. The files are then found again at the
+next start, and the findings are taken over.
 
 What the disk refuses is kept in memory and tried again (``insist``); steps 1 and 2 go on where they were.
 """
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Final, Protocol, Self
 
 from edge_runtime.answer import Answered
 from edge_runtime.health.health import Health
-from edge_runtime.journal.journal import Entry, Journal, Record, Seen
+from edge_runtime.journal.journal import Entry, Journal, Record
 from edge_runtime.sinks import Sink
 from edge_runtime.sinks.files import ResultsFolder
 from edge_runtime.sinks.staged import Staged
-from edge_runtime.sources import Source, Work
+from edge_runtime.sources import Source
 from edge_runtime.watch.insist import Insistence, InterruptedPauseError
-from edge_runtime.watch.known import Earlier, InHand
+from edge_runtime.watch.known import InHand
+from edge_runtime.watch.outcome import Item, Outcome, come_out, news_of
 
 GROUP: Final = 16
 """Answers that are written together, at most."""
@@ -42,34 +44,11 @@ GROUP: Final = 16
 # On their way to the disk: a group that is being written and the next one. They hold what is to be written.
 _BEHIND: Final = 2 * GROUP
 # Heat maps drawn at once. Each holds its picture, and so does one answer more.
-_STAGERS: Final = 3
+_STAGERS: Final = 2
 _TICK_SECONDS: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What is to be remembered of a file.
-
-    Attributes:
-        work: The file.
-        sha256: Of its bytes, by which it is in hand.
-        result: What makes a new answer, in any thread; a finding that a crash left without its row, and its file; or
-            the row that this content of the file has already.
-    """
-
-    work: Work
-    sha256: str | None
-    result: Callable[[], Answered] | Earlier | Entry
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Item:
-    work: Work
-    sha256: str | None
-    result: Future[Staged] | Earlier | Entry
-
-    def is_ready(self) -> bool:
-        return not isinstance(self.result, Future) or self.result.done()
+# So long an answer waits for the next one, and the first of a group for its last, while others are on their way.
+_NEXT_SECONDS: Final = 0.01
+_GROUP_SECONDS: Final = 0.05
 
 
 class Chores(Protocol):
@@ -104,6 +83,7 @@ class WriteBehind:
         insistence: For a disk that refuses.
         health: Told that this thread lives, and that the one that infers waits for it.
         group: How many answers are written together, at most.
+        is_more: Whether a radiograph is on its way that has not been put yet.
         chores: Done between the groups and while none waits; finished before it is left, if nothing is given up.
     """
 
@@ -119,16 +99,17 @@ class WriteBehind:
         insistence: Insistence | None = None,
         health: Health | None = None,
         group: int = GROUP,
+        is_more: Callable[[], bool] = lambda: False,
         chores: Chores | None = None,
     ) -> None:
         self._source, self._record, self._journal, self._sinks, self._stop = source, record, journal, sinks, stop
         self._in_hand = in_hand or InHand()
         self._health = health or Health()
         self._insistence = insistence or Insistence(record.folder, stop, health=self._health)
-        self._group, self._chores = group, chores
+        self._group, self._is_more, self._chores = group, is_more, chores
         self._room = threading.Semaphore(_BEHIND)
         self._pictures = threading.Semaphore(_STAGERS + 1)
-        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._stagers = ThreadPoolExecutor(_STAGERS, thread_name_prefix="stager")
         self._given_up = False
         self._error: BaseException | None = None
@@ -155,17 +136,23 @@ class WriteBehind:
         self._acquire(self._room)
         result = outcome.result
         if isinstance(result, tuple | Entry):
-            self._waiting.put(_Item(outcome.work, outcome.sha256, result))
-            return
-        self._acquire(self._pictures)
-        staging = self._stagers.submit(self._stage, outcome.work.key, result)
-        self._waiting.put(_Item(outcome.work, outcome.sha256, staging))
+            self._waiting.put(Item(outcome.work, outcome.sha256, result))
+        elif self._record.heatmaps:
+            self._acquire(self._pictures)
+            staging = self._stagers.submit(self._draw, outcome.work.key, result)
+            self._waiting.put(Item(outcome.work, outcome.sha256, staging))
+        else:
+            stage = partial(self._stage, outcome.work.key, result)
+            self._waiting.put(Item(outcome.work, outcome.sha256, stage))
 
     def _acquire(self, room: threading.Semaphore) -> None:
         while not room.acquire(timeout=_TICK_SECONDS):
             self._health.beat_with("write-behind")
 
     def _stage(self, name: bytes, answer: Callable[[], Answered]) -> Staged:
+        return self._record.stage(name, answer(), write=False)
+
+    def _draw(self, name: bytes, answer: Callable[[], Answered]) -> Staged:
         try:
             return self._record.stage(name, answer())
         finally:
@@ -173,7 +160,7 @@ class WriteBehind:
             self._pictures.release()
 
     def _run(self) -> None:
-        following: _Item | None = None
+        following: Item | None = None
         pause = self._do_chores()
         while (first := following or self._next(pause)) is not None:
             group, following, is_last = self._gather(first)
@@ -198,7 +185,7 @@ class WriteBehind:
                 break
         self._end_chores()
 
-    def _next(self, pause: float | None) -> _Item | None:
+    def _next(self, pause: float | None) -> Item | None:
         while True:
             try:
                 return self._waiting.get(timeout=pause)
@@ -223,35 +210,54 @@ class WriteBehind:
             self._chores.finish()
         self._chores.close()
 
-    def _gather(self, first: _Item) -> tuple[list[_Item], _Item | None, bool]:
+    def _gather(self, first: Item) -> tuple[list[Item], Item | None, bool]:
         """What can be written now, in order; what comes next where that is known; and whether nothing will."""
         group, names = [first], {first.work.key}
         if isinstance(first.result, Future):
             first.result.exception()  # waits; what comes out of step 0 meanwhile is written with it
+        until = time.monotonic() + _GROUP_SECONDS
         while len(group) < self._group:
             try:
-                item = self._waiting.get_nowait()
+                item = self._following(until)
             except queue.Empty:
                 break
             if item is None:
                 return group, None, True
-            if not item.is_ready() or item.work.key in names:
+            if item.work.key in names or not self._is_ready(item, until):
                 return group, item, False
             group.append(item)
             names.add(item.work.key)
         return group, None, False
 
-    def _remember(self, group: Sequence[_Item]) -> None:
-        news: list[Record | Seen] = []
-        staged: list[Staged] = []
-        for item in group:
-            if isinstance(item.result, Future):
-                staged.append(item.result.result())
+    def _following(self, until: float) -> Item | None:
+        """What is there, or comes within a moment."""
+        seconds = self._patience(until)  # before the look, so that what came last is not left behind
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            if not seconds:
+                raise
+            return self._waiting.get(timeout=seconds)
+
+    def _is_ready(self, item: Item, until: float) -> bool:
+        """Whether it has come out of step 0, or does within a moment."""
+        if isinstance(item.result, Future) and not item.result.done():
+            wait([item.result], timeout=self._patience(until))
+            return item.result.done()
+        return True
+
+    def _patience(self, until: float) -> float:
+        """Seconds to wait for the next answer."""
+        if self._stop.is_set() or not self._is_more():
+            return 0.0
+        return max(min(until - time.monotonic(), _NEXT_SECONDS), 0.0)
+
+    def _remember(self, group: Sequence[Item]) -> None:
+        results = [come_out(item) for item in group]
+        staged = [result for result in results if isinstance(result, Staged)]
         if staged:
             self._until_done(partial(self._record.publish, staged))
-        left = iter(staged)
-        for item in group:
-            news.append(_news(item, next(left) if isinstance(item.result, Future) else item.result))
+        news = [news_of(item.work, result) for item, result in zip(group, results, strict=True)]
         self._until_done(partial(self._journal.enter, news))
         for item in group:
             self._until_done(partial(self._source.done, item.work))
@@ -264,17 +270,7 @@ class WriteBehind:
         self._insistence.until_done(operation)
         self._health.moved("write-behind")
 
-    def _give_up(self, group: Sequence[_Item]) -> None:
+    def _give_up(self, group: Sequence[Item]) -> None:
         for item in group:
             if isinstance(item.result, Future) and item.result.exception() is None:
                 self._record.discard(item.result.result())
-
-
-def _news(item: _Item, result: Staged | Earlier | Entry) -> Record | Seen:
-    work = item.work
-    if isinstance(result, Entry):
-        return Seen(work.key, work.state, result)
-    if isinstance(result, Staged):
-        return Record(work.key, work.state, result.finding, result.file, result.same_as)
-    file, finding = result
-    return Record(work.key, work.state, finding, file)

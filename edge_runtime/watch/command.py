@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_runtime.allocator import share_one_heap
+from edge_runtime.answer import Screen
 from edge_runtime.board.notice import BoardNotice
 from edge_runtime.camera.choice import parse
 from edge_runtime.camera.filming import Filming
@@ -126,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
                 order=chosen.settings.watch.order,
                 max_bytes=chosen.settings.limits.megabytes * 10**6,
                 decoder=decoder.decode,
+                screen=decoder.screen,
                 moved_to=_moved_to(chosen.settings.watch),
                 retention=chosen.settings.retention,
                 camera=chosen.settings.camera,
@@ -154,6 +156,7 @@ def watch(
     order: Order = "oldest",
     max_bytes: int = MAX_BYTES,
     decoder: Decode | None = None,
+    screen: Screen | None = None,
     moved_to: tuple[Path, Path] | None = None,
     retention: Retention = Retention(),  # noqa: B008  frozen
     camera: CameraSettings = CameraSettings(),  # noqa: B008  frozen
@@ -183,6 +186,7 @@ def watch(
         order: Which of the files found together comes first.
         max_bytes: A larger file is refused unread.
         decoder: What decodes; ``None`` for what decodes in this process.
+        screen: What looks through the gate; likewise.
         moved_to: The folders that classified and rejected files are moved to, relative to the watched one; ``None``
             where they stay where they are.
         retention: How long findings and heat maps are kept.
@@ -269,6 +273,7 @@ def watch(
                     insistence=insistence,
                     group=group,
                     decoder=decoder,
+                    screen=screen,
                     chores=keeper,
                 )
             health.stopping()

@@ -59,7 +59,8 @@ def test_more_evidence_is_brighter_and_weak_evidence_stays_faint() -> None:
         ((1000, 2000), (512, 1024)),
         ((2048, 1024), (1024, 512)),
         ((700, 900), (700, 900)),
-        ((224, 224), (512, 512)),
+        ((224, 224), (448, 448)),
+        ((64, 48), (512, 384)),
         ((4000, 40), (1024, 10)),
     ],
 )
@@ -71,6 +72,16 @@ def test_the_aspect_is_kept_and_the_size_bounded(shape: tuple[int, int], expecte
     assert (rows[0], columns[-1] - columns[0] + 1) == (0, expected[1])
     assert white[: expected[0], picture.shape[1] // 2].all()
     assert not white[expected[0]].all()
+
+
+def test_each_pixel_of_a_small_radiograph_is_drawn_as_a_square() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (224, 200), dtype=np.uint8)
+
+    picture = heatmap.render(grey, an_answer(flat(0.0)))
+
+    left = (560 - 400) // 2
+    drawn = picture[:448, left : left + 400, 0]
+    np.testing.assert_array_equal(drawn, grey.repeat(2, axis=0).repeat(2, axis=1))
 
 
 def test_there_is_a_legend_that_tells_answers_apart() -> None:

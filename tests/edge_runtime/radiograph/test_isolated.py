@@ -12,11 +12,16 @@ import pytest
 
 from edge_runtime.config.settings import Limits
 from edge_runtime.errors import ImageError
+from edge_runtime.gate import Gate, Screened, before
+from edge_runtime.model import bundle, installed
 from edge_runtime.radiograph import careful
 from edge_runtime.radiograph.decode import TOO_LARGE, Abandoned
-from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated, worker_command
+from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
+from edge_runtime.radiograph.process import worker_command
 from edge_runtime.radiograph.reduce import Sides
 from tests.fuzz import forms
+
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 # Breaks OpenCV in the worker for pictures of one size, as a fault of its own would.
 _BREAK = """
@@ -79,6 +84,67 @@ def test_it_refuses_as_this_process_does(decoder: IsolatedDecoder, name: str) ->
             return str(error)
 
     assert said(decoder.decode) == said(careful.decode)
+
+
+@pytest.fixture(scope="module")
+def gate() -> Gate:
+    return bundle.read(installed.find(Path("compact"))).gate
+
+
+def samples() -> list[bytes]:
+    files = [path.read_bytes() for path in sorted(SAMPLES.glob("*.png"))[:2]]
+    negative = 255 - careful.decode(files[0])
+    return [*files, forms.encoded(".png", np.asarray(negative, np.uint8)), forms.JPEG, wide(50)]
+
+
+def same(found: Screened, expected: Screened) -> None:
+    np.testing.assert_array_equal(found.grey, expected.grey)
+    assert (found.notes, found.reason) == (expected.notes, expected.reason)
+    assert found.distance == pytest.approx(expected.distance, rel=1e-6)
+
+
+def test_it_screens_as_this_process_does(decoder: IsolatedDecoder, gate: Gate) -> None:
+    for data in samples():
+        grey = decoder.decode(data)
+        screening = decoder.screen(grey, gate)
+        found, milliseconds = screening.result()
+
+        same(found, before(grey, gate))
+        assert milliseconds > 0.0
+        assert screening.is_ready()
+        assert screening.result() == (found, milliseconds)
+
+
+def test_what_was_not_asked_for_yet_does_not_get_into_the_next_file(decoder: IsolatedDecoder, gate: Gate) -> None:
+    first, second = samples()[:2]
+
+    grey = decoder.decode(first)
+    process, screening = decoder.process, decoder.screen(grey, gate)
+    other = decoder.decode(second)
+
+    assert decoder.process == process
+    np.testing.assert_array_equal(other, careful.decode(second))
+    same(screening.result()[0], before(grey, gate))
+    same(decoder.screen(other, gate).result()[0], before(other, gate))
+
+
+def test_a_worker_that_dies_while_it_screens_costs_nothing(decoder: IsolatedDecoder, gate: Gate) -> None:
+    grey = decoder.decode(samples()[0])
+    assert decoder.process is not None
+    os.kill(decoder.process, signal.SIGSTOP)  # so that it is sure to be in the middle of it
+    screening = decoder.screen(grey, gate)
+    assert not screening.is_ready()
+    os.kill(decoder.process, signal.SIGKILL)
+
+    same(screening.result()[0], before(grey, gate))
+    assert decoder.decode(wide(50)).shape == (40, 50)
+
+
+def test_a_picture_that_the_worker_has_not_is_screened_here(decoder: IsolatedDecoder, gate: Gate) -> None:
+    grey = decoder.decode(samples()[0])
+    decoder.decode(wide(50))
+
+    same(decoder.screen(grey, gate).result()[0], before(grey, gate))
 
 
 def test_large_and_small_files_take_turns(decoder: IsolatedDecoder) -> None:

@@ -15,9 +15,11 @@ from edge_runtime.journal.journal import Journal, Record, Seen
 from edge_runtime.sinks.files import JOURNAL, ResultsFolder
 from edge_runtime.sinks.unfinished import Unfinished, UnfinishedFiles
 from edge_runtime.sources import Work
-from edge_runtime.watch.behind import GROUP, Outcome, WriteBehind
+from edge_runtime.watch import behind as behind_
+from edge_runtime.watch.behind import GROUP, WriteBehind
 from edge_runtime.watch.insist import Backoff, Insistence
 from edge_runtime.watch.known import InHand
+from edge_runtime.watch.outcome import Outcome
 from tests.edge_runtime.findings import MOMENT, answered, classified
 
 STATE = FileState(1, 2, 3, 4, 5)
@@ -168,6 +170,36 @@ def test_what_waits_is_entered_in_groups_and_a_single_one_does_not_wait(
     assert max(groups) > 1
     assert len(groups) < len(names)
     assert max(groups) <= GROUP
+    counting.close()
+
+
+def test_while_others_are_on_their_way_answers_wait_for_them(
+    record: ResultsFolder, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind_, "_NEXT_SECONDS", 60.0)
+    monkeypatch.setattr(behind_, "_GROUP_SECONDS", 60.0)
+    groups: list[int] = []
+
+    class Counting(Journal):
+        def enter(self, news: Sequence[Record | Seen]) -> None:
+            groups.append(len(news))
+            super().enter(news)
+
+    names = [f"{number}.png" for number in range(7)]
+    counting, teller = Counting(record.folder / "other.sqlite"), Teller(journal)
+    for heatmaps in (False, True):
+        record.heatmaps = heatmaps
+        more = threading.Event()
+        more.set()
+        with WriteBehind(
+            Finished(), record, counting, [teller], threading.Event(), group=3, is_more=more.is_set
+        ) as behind:
+            for name in names:
+                if name == names[-1]:
+                    more.clear()
+                behind.put(outcome(f"{heatmaps}{name}"))
+        assert groups == [3, 3, 1]
+        groups.clear()
     counting.close()
 
 

@@ -43,7 +43,15 @@ def test_a_crash_and_a_hang_cost_one_file_each(tmp_path: Path, compact: Classifi
     decoder = IsolatedDecoder(command=breakable, seconds=3.0)
 
     watch(
-        folder, tmp_path / "out", compact, once=True, heatmaps=False, settle=0.0, sinks=[heard], decoder=decoder.decode
+        folder,
+        tmp_path / "out",
+        compact,
+        once=True,
+        heatmaps=False,
+        settle=0.0,
+        sinks=[heard],
+        decoder=decoder.decode,
+        screen=decoder.screen,
     )
     decoder.close()
 
