@@ -1,18 +1,21 @@
 """``edge-pneumo service``: install the watcher as a service of this machine, say how it stands, remove it."""
 
 import argparse
+import grp
 import os
 import pwd
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
+from edge_runtime.camera.choice import Choice, has_password, parse
 from edge_runtime.config import config
-from edge_runtime.config.settings import InputChoice
+from edge_runtime.config.settings import AcceleratorChoice, InputChoice
 from edge_runtime.errors import EdgePneumoError, UsageError
 from edge_runtime.service.access import Account, account, check_folder
+from edge_runtime.service.devices import GROUPS, PINS_GROUP
 from edge_runtime.service.plan import (
     UNIT_FILE,
     USER_FILE,
@@ -43,6 +46,9 @@ from edge_runtime.service.unit import (
     this_program,
 )
 
+if TYPE_CHECKING:
+    from edge_runtime.model.engines.edgetpu_devices import Bus
+
 _SYSTEMD = Path("/run/systemd/system")
 _INACTIVE = 3  # as systemctl says it
 # Of the machine's memory at most, so that it stays within reach; and what the largest radiograph allowed takes.
@@ -68,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input",
         choices=get_args(InputChoice),
         help="leave answered files, or move them (default: leave)",
+    )
+    install.add_argument(
+        "--camera",
+        metavar="DEVICE",
+        help="photograph films into the folder, as 'watch --camera' does; '' for none (default: as configured)",
     )
     install.add_argument("--config", type=Path, metavar="FILE", help=f"settings (default: {config.DEFAULT_FILE})")
     install.add_argument(
@@ -121,7 +132,7 @@ def install(
     found = look(call, service.folder, service.results)
     if service.folder != DEFAULT_FOLDER or found.has_folder:
         if os.geteuid() == 0:
-            check(service.folder, account(USER), service.input == "move")
+            check(service.folder, account(USER), service.writes_to_folder)
         elif not found.has_folder:
             raise UsageError(f"there is no folder {service.folder}; make it, or check its spelling")
     if service.results is not None and found.has_results and os.geteuid() == 0:
@@ -185,22 +196,57 @@ def plan(choices: Choices, program: Program | None = None) -> Service:
     """
     chosen = config.resolve(settings_of(choices), choices.config, {}).settings
     watch = chosen.watch
+    camera = parse(chosen.camera.device) if chosen.camera.device else None
     folder = (watch.folder or DEFAULT_FOLDER).resolve()
     results = watch.results.resolve() if watch.results else None
     if results is not None and results.is_relative_to(STATE):
         results = None if results == STATE / "results" else results
     moves = watch.input == "move"
+    edge_tpus = _edge_tpus(chosen.accelerator)
+    pins = bool(chosen.gpio.led or chosen.gpio.button)
     return Service(
         program=program or this_program(),
         folder=folder,
         results=results,
         input=watch.input,
         config=choices.config,
-        readable=tuple(path for path in [chosen.bundle] if path is not None and path.is_absolute()),
+        readable=tuple(path for path in (chosen.bundle, _video(camera)) if path is not None and path.is_absolute()),
         writable=tuple(path for path in (watch.done, watch.refused) if moves and path.is_absolute()),
         generates_code=chosen.engine not in (None, "litert"),
+        camera=camera,
+        camera_word=choices.camera,
+        edge_tpus=edge_tpus,
+        groups=tuple(
+            group
+            for group in (*map(GROUPS.__getitem__, edge_tpus), *((PINS_GROUP,) if pins else ()))
+            if _is_group(group)
+        ),
+        pins=pins,
         memory=choices.memory or max(_LEAST_MEBIBYTES, min(_MEBIBYTES, int(_SHARE_OF_MEMORY * _memory()))),
     )
+
+
+def _edge_tpus(choice: AcceleratorChoice) -> tuple["Bus", ...]:
+    """Where the service may need one: where one is plugged in now, or anywhere if it is to be missed."""
+    from edge_runtime.model.engines.edgetpu_devices import find_devices  # it needs numpy
+
+    if choice == "cpu":
+        return ()
+    if choice == "edgetpu":
+        return ("pci", "usb")
+    return tuple(dict.fromkeys(device.bus for device in find_devices()))
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _video(camera: Choice | None) -> Path | None:
+    return Path(camera.place) if camera is not None and camera.kind == "file" else None
 
 
 def look(call: Call, folder: Path, results: Path | None) -> Found:
@@ -252,6 +298,11 @@ def _do(steps: Sequence[Step], call: Call, *, dry_run: bool, done: str, nothing:
 def _joined(earlier: Choices, said: Choices) -> Choices:
     now = {name: value for name, value in msgspec.structs.asdict(said).items() if value is not None}
     joined = msgspec.structs.replace(earlier, **now)
+    if joined.camera is not None and has_password(joined.camera):
+        raise UsageError(
+            "everybody may read a service's unit, and this camera's address has a password in it; write it into "
+            f"[camera] of {config.DEFAULT_FILE}, which root and the group {USER} alone need to read"
+        )
     for path in (joined.folder, joined.results, joined.config):
         if path is not None:
             quoted(path)

@@ -9,12 +9,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from edge_runtime.camera.choice import Choice
 from edge_runtime.config.settings import InputChoice
 from edge_runtime.errors import UsageError
+from edge_runtime.service.devices import device_lines, network_lines
+
+if TYPE_CHECKING:
+    from edge_runtime.model.engines.edgetpu_devices import Bus
 
 UNIT: Final = "edge-pneumo.service"
 USER: Final = "edge-pneumo"
@@ -29,6 +34,7 @@ _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _CHOICES = "[X-edge-pneumo]"
 # systemd reads these in a path as something else, and not everywhere the same way.
 _UNSPEAKABLE = re.compile(r'[\x00-\x1f\x7f:"\\]')
+_UNSPEAKABLE_IN_A_COMMAND = re.compile(r'[\x00-\x1f\x7f"\\]')
 _HOMES = tuple(Path(name) for name in ("/home", "/root", "/run/user"))
 # Libraries, and how they and the local time are found; a "-" before what need not exist.
 _SYSTEM = (
@@ -44,6 +50,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
         folder: To watch.
         results: Where findings go.
         input: Whether answered files are left or moved.
+        camera: Its word; empty for none, whatever the settings say.
         config: The settings file.
         memory: Limit in 2**20 bytes.
     """
@@ -51,6 +58,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     results: Path | None = None
     input: InputChoice | None = None
+    camera: str | None = None
     config: Path | None = None
     memory: int | None = None
 
@@ -80,7 +88,12 @@ class Service:
         folder: The watched folder, absolute.
         results: ``None`` for the place in the state directory.
         input: Whether answered files are left or moved.
+        camera: What photographs films into the folder, by choice or by the settings; ``None`` for nothing.
+        edge_tpus: Where one is plugged in or wanted.
+        groups: That may use what is named here.
+        camera_word: As it was said to ``service install``; ``None`` where nothing was, so that the settings tell.
         config: A settings file other than the default one.
+        pins: Whether a light or a button is wired to the board's pins.
         readable: More that is only read, such as a model's file.
         writable: More that is written to, such as a folder for answered files.
         generates_code: Whether the engine writes machine code at run time.
@@ -96,6 +109,16 @@ class Service:
     writable: tuple[Path, ...]
     generates_code: bool
     memory: int
+    camera: Choice | None = None
+    camera_word: str | None = None
+    edge_tpus: "tuple[Bus, ...]" = ()
+    groups: tuple[str, ...] = ()
+    pins: bool = False
+
+    @property
+    def writes_to_folder(self) -> bool:
+        """Whether it moves files out of the watched folder, or photographs some into it."""
+        return self.input == "move" or self.camera is not None
 
 
 def template() -> str:
@@ -131,8 +154,8 @@ def render(text: str, service: Service, choices: Choices, *, systemd: int) -> st
     Raises:
         UsageError: A path cannot be written in a unit.
     """
-    moved = (service.folder,) if service.input == "move" else ()
-    writable = (*moved, *([service.results] if service.results else []), *service.writable)
+    written = (service.folder,) if service.writes_to_folder else ()
+    writable = (*written, *([service.results] if service.results else []), *service.writable)
     readable = [service.folder, CONFIGURATION, *([service.config] if service.config else []), *service.readable]
     values = {
         "FOLDER": quoted(service.folder),
@@ -146,9 +169,10 @@ def render(text: str, service: Service, choices: Choices, *, systemd: int) -> st
             + [f"BindReadOnlyPaths=-{quoted(path)}" for path in readable if path not in writable]
             + [f"BindPaths=-{quoted(path)}" for path in writable]
         ),
+        "DEVICES": device_lines(service.camera, service.edge_tpus, service.groups, pins=service.pins),
+        "NETWORK": network_lines(service.camera, service.edge_tpus),
         "PROTECT_HOME": "tmpfs" if _is_in_a_home([*service.program.readable, *readable, *writable]) else "yes",
         "DENY_WRITE_EXECUTE": "no" if service.generates_code else "yes",
-        "MEMORY_HIGH": f"{service.memory * 3 // 4}M",
         "MEMORY_MAX": f"{service.memory}M",
         "CHOICES": "\n".join(
             [f"Program={service.program.fingerprint}"]
@@ -162,6 +186,8 @@ def command(service: Service) -> list[str]:
     """What the service runs."""
     words = [str(service.program.python), "-I", "-X", "faulthandler", "-m", "edge_runtime", "watch"]
     words += [str(service.folder), "--input", service.input]
+    if service.camera_word is not None:
+        words += ["--camera", service.camera_word]
     if service.results:
         words += ["--results", str(service.results)]
     if service.config:
@@ -186,15 +212,19 @@ def quoted(word: str | Path) -> str:
     Raises:
         UsageError: It cannot be written there.
     """
+    return _quoted(word, _UNSPEAKABLE)
+
+
+def _quoted(word: str | Path, unspeakable: "re.Pattern[str]") -> str:
     text = str(word)
-    if _UNSPEAKABLE.search(text) or text != os.fsencode(text).decode("utf-8", "replace"):
+    if unspeakable.search(text) or text != os.fsencode(text).decode("utf-8", "replace"):
         raise UsageError(f"a service cannot be given the path {text!r}; rename it, without quotes and colons")
     text = text.replace("%", "%%")
-    return f'"{text}"' if re.search(r"[\s;'#]", text) else text
+    return f'"{text}"' if not text or re.search(r"[\s;'#]", text) else text
 
 
 def _argument(word: str | Path) -> str:
-    return quoted(word).replace("$", "$$")
+    return _quoted(word, _UNSPEAKABLE_IN_A_COMMAND).replace("$", "$$")
 
 
 def _restart(systemd: int) -> str:
@@ -231,4 +261,9 @@ def _fingerprint() -> str:
 
 def settings_of(choices: Choices) -> Mapping[str, object]:
     """The choices that are settings, by their keys."""
-    return {"watch.folder": choices.folder, "watch.results": choices.results, "watch.input": choices.input}
+    return {
+        "watch.folder": choices.folder,
+        "watch.results": choices.results,
+        "watch.input": choices.input,
+        "camera.device": choices.camera,
+    }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.camera.choice import parse
+from edge_runtime.errors import UsageError
 from edge_runtime.service.unit import Choices, Program, Service, command, render, template
 from edge_runtime.watch import command as watch
 
@@ -34,6 +36,17 @@ def service(folder: Path = Path("/incoming"), *, moves: bool = False, generates_
     )
 
 
+def with_camera(word: str) -> Service:
+    return replace(service(), camera=parse(word), camera_word=word)
+
+
+CAMERAS = {
+    "usb": with_camera("0"),
+    "port": with_camera("picamera2:1"),
+    "network": with_camera("rtsp://192.168.1.20:554/a?b=$c%20d"),
+}
+
+
 def unit(of: Service, *, systemd: int = 252) -> str:
     return render(template(), of, Choices(), systemd=systemd)
 
@@ -54,8 +67,9 @@ def analyze(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess
         service(moves=True, generates_code=True),
         service(Path("/srv/ward 3; 100% 'ö' #1 $HOME")),
         replace(service(), results=Path("/srv/find ings"), config=Path("/srv/c.toml"), writable=(Path("/srv/done"),)),
+        *CAMERAS.values(),
     ],
-    ids=["default", "moves", "odd folder", "everything"],
+    ids=["default", "moves", "odd folder", "everything", *CAMERAS],
 )
 def test_systemd_has_nothing_to_say_about_it(of: Service, tmp_path: Path) -> None:
     result = analyze(tmp_path, unit(of), "verify")
@@ -75,6 +89,82 @@ def test_exposure_is_small(of: Service, tmp_path: Path) -> None:
 
     assert result.stderr == ""
     assert exposure(result.stdout) <= MOST_EXPOSED
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_exposure_with_a_camera_is_still_small(camera: str, tmp_path: Path) -> None:
+    result = analyze(tmp_path, unit(CAMERAS[camera]), "security", "--offline=true", "--no-pager")
+
+    assert result.stderr == ""
+    assert exposure(result.stdout) <= MOST_EXPOSED
+
+
+def test_devices_and_network_are_closed_without_a_camera() -> None:
+    found = settings(unit(service()))
+
+    assert (found["PrivateDevices"], found["DevicePolicy"], found["PrivateNetwork"]) == (["yes"], ["closed"], ["yes"])
+    assert (found["RestrictAddressFamilies"], found["IPAddressDeny"]) == (["AF_UNIX"], ["any"])
+    assert not {"DeviceAllow", "SupplementaryGroups", "IPAddressAllow"} & set(found)
+    assert "/dev" not in found["BindReadOnlyPaths"]
+
+
+def test_usb_camera_opens_video_devices_and_no_more() -> None:
+    found = settings(unit(CAMERAS["usb"]))
+
+    assert (found["PrivateDevices"], found["DevicePolicy"]) == (["no"], ["closed"])
+    assert found["DeviceAllow"] == ["char-video4linux rw"]
+    assert found["SupplementaryGroups"] == ["video"]
+    assert "/dev" in found["BindReadOnlyPaths"]
+    assert found["PrivateNetwork"] == ["yes"]
+
+
+def test_camera_port_opens_what_libcamera_needs() -> None:
+    found = settings(unit(CAMERAS["port"]))
+
+    assert {"char-video4linux rw", "char-media rw", "char-dma_heap rw"} < set(found["DeviceAllow"])
+    assert (found["PrivateNetwork"], found["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX AF_NETLINK"])
+
+
+def test_network_camera_opens_its_address_and_no_device() -> None:
+    found = settings(unit(CAMERAS["network"]))
+
+    assert (found["PrivateNetwork"], found["IPAddressDeny"]) == (["no"], ["any"])
+    assert found["IPAddressAllow"] == ["192.168.1.20"]
+    assert found["PrivateDevices"] == ["yes"]
+
+
+def test_network_camera_that_is_named_by_a_name_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'camera.local' is a name; write the number"):
+        unit(with_camera("rtsp://camera.local/stream"))
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_camera_opens_the_folder_and_reaches_the_command_as_it_is(camera: str) -> None:
+    text = unit(CAMERAS[camera])
+    line = read(text)["Service"]["ExecStart"].replace("%%", "%").replace("$$", "$")
+    parser = argparse.ArgumentParser()
+    watch.add_arguments(parser)
+
+    arguments = parser.parse_args(shlex.split(line)[7:])
+
+    assert arguments.camera_device == CAMERAS[camera].camera_word
+    assert "\nBindPaths=-/incoming\n" in text
+
+
+def test_camera_that_is_none_reaches_the_command() -> None:
+    words = shlex.split(read(unit(replace(service(), camera_word="")))["Service"]["ExecStart"])
+
+    assert words[words.index("--camera") + 1] == ""
+
+
+def settings(text: str) -> dict[str, list[str]]:
+    """All values of each setting of the service."""
+    found: dict[str, list[str]] = {}
+    for line in text.partition("[Service]")[2].splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not name.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
 
 
 def test_exposure_would_be_large_without_the_sandbox(tmp_path: Path) -> None:

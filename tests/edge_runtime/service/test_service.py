@@ -153,7 +153,7 @@ def test_dry_run_prints_files_with_their_contents_and_commands() -> None:
 
 
 def test_unit_remembers_what_was_said(tmp_path: Path) -> None:
-    said = Choices(folder=tmp_path / "ward 3", input="move", memory=512)
+    said = Choices(folder=tmp_path / "ward 3", input="move", camera="picamera2:1", memory=512)
     program = replace(this_program(), fingerprint="1.0")
 
     text = render(template(), service.plan(said, program), said, systemd=252)
@@ -194,6 +194,37 @@ def test_what_was_said_goes_before_the_settings(tmp_path: Path) -> None:
     planned = service.plan(Choices(config=file, folder=tmp_path, input="leave"), this_program())
 
     assert (planned.folder, planned.input, planned.writable) == (tmp_path, "leave", ())
+
+
+@pytest.mark.parametrize("from_settings", [True, False])
+def test_camera_opens_the_folder_for_films(tmp_path: Path, from_settings: bool) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[camera]\ndevice = "0"\n' if from_settings else "")
+    said = Choices(config=file, folder=tmp_path, camera=None if from_settings else "0")
+
+    planned = service.plan(said, this_program())
+
+    assert planned.camera is not None
+    assert (planned.camera.place, planned.writes_to_folder) == ("/dev/video0", True)
+    assert planned.camera_word == (None if from_settings else "0")
+
+
+def test_no_camera_leaves_the_folder_to_be_read_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[camera]\ndevice = "0"\n')
+
+    planned = service.plan(Choices(config=file, folder=tmp_path, camera=""), this_program())
+
+    assert (planned.camera, planned.writes_to_folder) == (None, False)
+
+
+def test_password_of_a_camera_is_not_written_where_everybody_reads_it(tmp_path: Path) -> None:
+    said = Choices(folder=tmp_path, camera="rtsp://ward:secret@192.168.1.20/stream")
+
+    with pytest.raises(UsageError, match=r"has a password in it; write it into \[camera\] of /etc") as caught:
+        service.install(said, run_command, dry_run=True)
+
+    assert "secret" not in str(caught.value)
 
 
 def test_program_brings_its_interpreter_and_every_link_to_it(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A light and a button on a small board's pins, for a device without a screen."""
