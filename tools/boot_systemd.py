@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge
 ENVIRONMENT = Path("/opt/edge-pneumo")
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 _PACKAGES = ("systemd", "systemd-sysv", "python3", "libstdc++6", "passwd", "tzdata")
+# What a fresh Raspberry Pi OS or Debian has beside those, of which installing a package makes use.
+_INSTALLER = ("apt", "man-db")
 # Nothing to log in to, nothing that waits for a network or looks for disks.
 _MASKED = ("console-getty.service", "getty.target", "systemd-timesyncd.service", "systemd-networkd.service")
 _BOOT_SECONDS = 30.0
@@ -72,8 +74,8 @@ hostname edge
 cd merged
 pivot_root . .
 umount -l .
-exec env -i container=edge PATH=/usr/sbin:/usr/bin:/sbin:/bin setpriv --bounding-set -sys_time,-sys_module,-syslog \
-    chroot . /lib/systemd/systemd
+exec env -i $VARIABLES container=edge PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    setpriv --bounding-set -sys_time,-sys_module,-syslog chroot . /lib/systemd/systemd
 """
 
 
@@ -87,9 +89,11 @@ class Machine:
 
     Attributes:
         leader: Its process 1, as this machine numbers it.
+        variables: What its process 1 and its commands find in their environment, as ``NAME=value``.
     """
 
     leader: int
+    variables: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -102,18 +106,10 @@ class Machine:
         Raises:
             AssertionError: It ended with another status than 0, and ``check`` is set.
         """
+        inside = ["nsenter", f"--target={self.leader}", "--all", "--", "env", "-i"]
+        inside += ["PATH=/usr/sbin:/usr/bin", "LANG=C.UTF-8", *self.variables]
         result = subprocess.run(
-            [
-                "nsenter",
-                f"--target={self.leader}",
-                "--all",
-                "--",
-                "env",
-                "-i",
-                "PATH=/usr/sbin:/usr/bin",
-                "LANG=C.UTF-8",
-            ]
-            + [str(word) for word in command],
+            [*inside, *map(str, command)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -131,33 +127,68 @@ def make_root(release: str = "bookworm", lock: Path = CHECKOUT / "requirements" 
     Raises:
         CannotBootError: It cannot be made here.
     """
-    if os.geteuid() != 0:
-        raise CannotBootError("booting a systemd of its own needs root")
-    if shutil.which("mmdebstrap") is None:
-        raise CannotBootError("there is no mmdebstrap here (apt-get install mmdebstrap)")
-    recipe = hashlib.sha256(repr((_PACKAGES, _MASKED, ENVIRONMENT)).encode() + lock.read_bytes()).hexdigest()
-    root = CACHE / f"root-{release}-{platform.machine()}-{recipe[:12]}"
-    if root.exists():
-        return root
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as name:
-        unfinished = Path(name) / "root"
-        include = "--include=" + ",".join(_PACKAGES)
-        # In a mount namespace of its own: what it mounts in there, such as /proc, must not be within reach of the
-        # clean-up here when it is broken off.
-        bootstrap = ["mmdebstrap", "--quiet", "--variant=essential", include, release, str(unfinished)]
-        _make(["unshare", "--mount", "--", *bootstrap])
-        for unit in _MASKED:
-            (unfinished / "etc/systemd/system" / unit).symlink_to("/dev/null")
-        _make(["chroot", str(unfinished), "python3", "-m", "venv", "--without-pip", str(ENVIRONMENT)])
+    recipe = repr((_PACKAGES, _MASKED, ENVIRONMENT)).encode() + lock.read_bytes()
+
+    def fill(root: Path) -> None:
+        _make(["chroot", str(root), "python3", "-m", "venv", "--without-pip", str(ENVIRONMENT)])
         python = PYTHONS[release]
-        packages = unfinished / ENVIRONMENT.relative_to("/") / f"lib/python{python}/site-packages"
+        packages = root / ENVIRONMENT.relative_to("/") / f"lib/python{python}/site-packages"
         pip = [sys.executable, str(pip_wheel() / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         of_the_root = [f"--python-version={python}", "--implementation=cp", f"--abi=cp{python.replace('.', '')}"]
         of_the_root += [f"--abi={abi}" for abi in ("abi3", "none")]
         locked = ["--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
         _make([*pip, "--target", str(packages), *of_the_root, *locked])
-        earlier = list(CACHE.glob(f"root-{release}-{platform.machine()}-*"))
+
+    return _kept(f"root-{release}-{platform.machine()}", release, _PACKAGES, recipe, fill)
+
+
+def make_untouched_root(release: str = "bookworm", architecture: str = "") -> Path:
+    """A Debian as it is after its own installation, with systemd, Python and apt, and nothing of edge-pneumo.
+
+    Args:
+        release: Debian's name of it.
+        architecture: Another one than this machine's, such as ``arm64``, where the kernel hands its programs to QEMU.
+
+    Raises:
+        CannotBootError: It cannot be made here.
+    """
+    packages = (*_PACKAGES, *_INSTALLER)
+    recipe = repr((packages, _MASKED)).encode()
+    name = f"untouched-{release}-{architecture or platform.machine()}"
+    return _kept(name, release, packages, recipe, architecture=architecture)
+
+
+def _kept(
+    name: str,
+    release: str,
+    packages: Sequence[str],
+    recipe: bytes,
+    fill: Callable[[Path], None] = lambda _: None,
+    architecture: str = "",
+) -> Path:
+    """The root of that name in the cache; made if there is none of this recipe, and others of the name removed."""
+    if os.geteuid() != 0:
+        raise CannotBootError("booting a systemd of its own needs root")
+    if shutil.which("mmdebstrap") is None:
+        raise CannotBootError("there is no mmdebstrap here (apt-get install mmdebstrap)")
+    root = CACHE / f"{name}-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    if root.exists():
+        return root
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as folder:
+        unfinished = Path(folder) / "root"
+        include = "--include=" + ",".join(packages)
+        # In a mount namespace of its own: what it mounts in there, such as /proc, must not be within reach of the
+        # clean-up here when it is broken off.
+        bootstrap = ["mmdebstrap", "--quiet", "--variant=essential", include]
+        if architecture:
+            # QEMU's own choice of a processor (max) is no board's.
+            bootstrap = ["env", "QEMU_CPU=cortex-a72", *bootstrap, f"--architectures={architecture}"]
+        _make(["unshare", "--mount", "--", *bootstrap, release, str(unfinished)])
+        for unit in _MASKED:
+            (unfinished / "etc/systemd/system" / unit).symlink_to("/dev/null")
+        fill(unfinished)
+        earlier = list(CACHE.glob(f"{name}-*"))
         unfinished.rename(root)
         for path in earlier:
             shutil.rmtree(path)
@@ -170,8 +201,15 @@ def pip_wheel() -> Path:
 
 
 @contextmanager
-def booted(root: Path) -> Iterator[Machine]:
+def booted(root: Path, *variables: str) -> Iterator[Machine]:
     """Boot a root; what is written in it is lost at the end.
+
+    A root of another architecture boots where the kernel hands its programs to QEMU (binfmt_misc, with the flag F). The
+    variable ``QEMU_CPU`` then says which processor that is.
+
+    Args:
+        root: From ``make_root`` or ``make_untouched_root``.
+        variables: ``NAME=value``, without spaces, for its process 1 and its commands.
 
     Raises:
         CannotBootError: This kernel, or the container this runs in, does not allow it.
@@ -179,13 +217,14 @@ def booted(root: Path) -> Iterator[Machine]:
     with tempfile.TemporaryDirectory(prefix="edge-pneumo-boot-") as work, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", _OUTER, "sh", str(root), work, _INNER],
+            env={**os.environ, "VARIABLES": " ".join(variables)},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
         )
         try:
             try:
-                yield _wait_for_boot(process)
+                yield _wait_for_boot(process, variables)
             except CannotBootError as error:
                 said.seek(0)
                 words = " ".join(said.read().decode("utf-8", "replace").split())
@@ -196,14 +235,14 @@ def booted(root: Path) -> Iterator[Machine]:
             _remove_cgroup(process.pid)
 
 
-def _wait_for_boot(process: subprocess.Popen[bytes]) -> Machine:
+def _wait_for_boot(process: subprocess.Popen[bytes], variables: tuple[str, ...]) -> Machine:
     end = time.monotonic() + _BOOT_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise CannotBootError("a container cannot be made here")
         leader = _only_child(process.pid)
-        if leader is not None and _program(leader) == "systemd":
-            machine = Machine(leader)
+        if leader is not None and _program(leader).startswith(("systemd", "qemu-")):
+            machine = Machine(leader, variables)
             if machine.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"):
                 return machine
         time.sleep(0.1)

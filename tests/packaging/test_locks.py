@@ -18,6 +18,7 @@ _TEST = [text for name in ("bench", "convert", "test", "train") for text in _EXT
 _LOCKS = {
     "build": tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"],
     "runtime": _RUNTIME,
+    "pi": _RUNTIME + _EXTRAS["pi"],
     "bench": _RUNTIME + _EXTRAS["bench"],
     "test": _RUNTIME + [text for text in _TEST if not text.startswith("edge-pneumo")],
     "tflite-runtime": _WITHOUT_LITERT + _EXTRAS["tflite-runtime"],
@@ -66,6 +67,6 @@ def test_tflite_runtime_has_no_other_engine_beside_it() -> None:
     assert "ai-edge-litert" not in names
 
 
-@pytest.mark.parametrize("name", ["runtime", "bench", "tflite-runtime"])
+@pytest.mark.parametrize("name", ["runtime", "pi", "bench", "tflite-runtime"])
 def test_device_locks_are_free_of_tensorflow(name: str) -> None:
     assert {pin.name for pin in _pins(name)}.isdisjoint({"tensorflow", "keras"})
