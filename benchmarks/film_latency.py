@@ -25,7 +25,7 @@ from edge_runtime.film.tracker import Film, Sighting
 from edge_runtime.model import bundle, installed
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
-from edge_runtime.watch import command
+from edge_runtime.watch import answering
 
 _DEADLINE = 60.0
 
@@ -56,8 +56,8 @@ def measure(films: int, classifier: Classifier) -> dict[str, list[float]]:
             return hands[-1]
 
         options = {"stop": stop, "camera": CameraSettings()}
-        thread = threading.Thread(target=command.watch, args=(folder, results, classifier), kwargs=options)
-        with mock.patch.object(command, "Filming", make):
+        thread = threading.Thread(target=answering.watch, args=(folder, results, classifier), kwargs=options)
+        with mock.patch.object(answering, "Filming", make):
             thread.start()
             while not hands:
                 time.sleep(0.1)

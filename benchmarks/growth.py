@@ -28,7 +28,7 @@ from edge_runtime.journal.journal import Journal
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.sinks.files import JOURNAL
 from edge_runtime.sources.scan import walk
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 
 _SMALL = 1000
 _A_FOLDER = 10_000  # files

@@ -21,7 +21,7 @@ from edge_runtime.config.settings import Limits
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph import careful
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 
 _LEFT_OUT = 4  # answers at the start, while the pipeline fills
 _REPEATS = 100

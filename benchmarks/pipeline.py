@@ -25,7 +25,7 @@ from edge_runtime.config.settings import Limits
 from edge_runtime.finding import Finding
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 
 _SETTLE = 0.2  # seconds; the program's default is 1
 

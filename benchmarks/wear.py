@@ -23,8 +23,8 @@ from pathlib import Path
 
 from benchmarks import material
 from edge_runtime.model.classifier import Classifier
+from edge_runtime.watch.answering import watch
 from edge_runtime.watch.behind import GROUP
-from edge_runtime.watch.command import watch
 
 _DEVICE_MEGABYTES = 1024
 

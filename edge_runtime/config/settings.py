@@ -128,8 +128,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bundle: The name of a model, or a model's file; in a settings file, relative to that file's folder.
         engine: What runs the model; ``auto`` for the one that is likely the fastest here.
         threads: For inference.
-        accelerator: What may answer in place of the CPU; ``auto`` for an Edge TPU where one is plugged in, ``edgetpu`` to
-            miss it where none is. See ``docs/coral.md``.
+        accelerator: What may answer in place of the CPU; ``auto`` for an Edge TPU where one is plugged in, ``edgetpu``
+            to miss it where none is. See ``docs/coral.md``.
         watch: See ``WatchSettings``.
         limits: See ``Limits``.
         retention: See ``Retention``.

@@ -1,7 +1,6 @@
 """``edge-pneumo service``: install the watcher as a service of this machine, say how it stands, remove it."""
 
 import argparse
-import grp
 import os
 import pwd
 from collections.abc import Callable, Sequence
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
-from edge_runtime.camera.choice import Choice, has_password, parse
+from edge_runtime.camera.choice import has_password
 from edge_runtime.config import config
-from edge_runtime.config.settings import AcceleratorChoice, InputChoice
+from edge_runtime.config.settings import InputChoice
 from edge_runtime.errors import EdgePneumoError, UsageError
 from edge_runtime.service.access import Account, account, check_folder
-from edge_runtime.service.devices import GROUPS, PINS_GROUP
+from edge_runtime.service.derived import LEAST_MEBIBYTES, derive
 from edge_runtime.service.plan import (
     UNIT_FILE,
     USER_FILE,
@@ -36,24 +35,17 @@ from edge_runtime.service.unit import (
     UNIT,
     USER,
     Choices,
-    Program,
-    Service,
     choices_in,
     quoted,
     render,
-    settings_of,
     template,
-    this_program,
 )
 
 if TYPE_CHECKING:
-    from edge_runtime.model.engines.edgetpu_devices import Bus
+    pass
 
 _SYSTEMD = Path("/run/systemd/system")
 _INACTIVE = 3  # as systemctl says it
-# Of the machine's memory at most, so that it stays within reach; and what the largest radiograph allowed takes.
-_SHARE_OF_MEMORY, _MEBIBYTES = 0.75, 2048
-_LEAST_MEBIBYTES = 256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +117,7 @@ def install(
     """
     installed = _read(UNIT_FILE)
     choices = _joined(choices_in(installed or ""), said)
-    service = plan(choices)
+    service = derive(choices)
     if not service.program.fingerprint:
         raise UsageError("edge-pneumo runs from its sources here; install it first, as with 'pip install .'")
     unit = render(template(), service, choices, systemd=systemd_version(call))
@@ -175,78 +167,13 @@ def status(call: Call, tell: Callable[[Path], int] | None = None) -> int:
     active = call(("systemctl", "is-active", UNIT)).stdout.strip() or "unknown"
     enabled = call(("systemctl", "is-enabled", UNIT)).stdout.strip() == "enabled"
     print(f"service    {active}, {'starts' if enabled else 'does not start'} with the machine")
-    results = plan(choices_in(unit)).results or STATE / "results"
+    results = derive(choices_in(unit)).results or STATE / "results"
     said = 0
     if not _may_look(results):
         print(f"           its findings are for members of the group {USER}: sudo usermod -aG {USER} NAME")
     elif results.is_dir():
         said = (tell or _status_of)(results)
     return said if active == "active" else _INACTIVE
-
-
-def plan(choices: Choices, program: Program | None = None) -> Service:
-    """What the choices and the settings file make of the service.
-
-    Args:
-        choices: What was said.
-        program: What runs; ``None`` for this one.
-
-    Raises:
-        UsageError: The settings file cannot be used.
-    """
-    chosen = config.resolve(settings_of(choices), choices.config, {}).settings
-    watch = chosen.watch
-    camera = parse(chosen.camera.device) if chosen.camera.device else None
-    folder = (watch.folder or DEFAULT_FOLDER).resolve()
-    results = watch.results.resolve() if watch.results else None
-    if results is not None and results.is_relative_to(STATE):
-        results = None if results == STATE / "results" else results
-    moves = watch.input == "move"
-    edge_tpus = _edge_tpus(chosen.accelerator)
-    pins = bool(chosen.gpio.led or chosen.gpio.button)
-    return Service(
-        program=program or this_program(),
-        folder=folder,
-        results=results,
-        input=watch.input,
-        config=choices.config,
-        readable=tuple(path for path in (chosen.bundle, _video(camera)) if path is not None and path.is_absolute()),
-        writable=tuple(path for path in (watch.done, watch.refused) if moves and path.is_absolute()),
-        generates_code=chosen.engine not in (None, "litert"),
-        camera=camera,
-        camera_word=choices.camera,
-        edge_tpus=edge_tpus,
-        groups=tuple(
-            group
-            for group in (*map(GROUPS.__getitem__, edge_tpus), *((PINS_GROUP,) if pins else ()))
-            if _is_group(group)
-        ),
-        pins=pins,
-        memory=choices.memory or max(_LEAST_MEBIBYTES, min(_MEBIBYTES, int(_SHARE_OF_MEMORY * _memory()))),
-    )
-
-
-def _edge_tpus(choice: AcceleratorChoice) -> tuple["Bus", ...]:
-    """Where the service may need one: where one is plugged in now, or anywhere if it is to be missed."""
-    from edge_runtime.model.engines.edgetpu_devices import find_devices  # it needs numpy
-
-    if choice == "cpu":
-        return ()
-    if choice == "edgetpu":
-        return ("pci", "usb")
-    return tuple(dict.fromkeys(device.bus for device in find_devices()))
-
-
-def _is_group(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _video(camera: Choice | None) -> Path | None:
-    return Path(camera.place) if camera is not None and camera.kind == "file" else None
 
 
 def look(call: Call, folder: Path, results: Path | None) -> Found:
@@ -338,12 +265,7 @@ def _read(path: Path) -> str | None:
         raise EdgePneumoError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
 
 
-def _memory() -> float:
-    """Of this machine, in 2**20 bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
-
-
 def _mebibytes(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < _LEAST_MEBIBYTES:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {_LEAST_MEBIBYTES} up")
+    if not text.isascii() or not text.isdigit() or int(text) < LEAST_MEBIBYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {LEAST_MEBIBYTES} up")
     return int(text)

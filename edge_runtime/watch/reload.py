@@ -16,7 +16,6 @@ cannot be used is refused with a sentence, as a whole: model and settings stay w
 
 import os
 import queue
-import signal
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -217,35 +216,6 @@ def exchanging(
     classifier.on_change(change)
     with classifier:
         yield classifier.classifier
-
-
-@contextmanager
-def reread_signal(reloader: Reloader, stop: threading.Event) -> Generator[None, None, None]:
-    """SIGHUP has the settings read anew; that of a terminal that went away sets ``stop``.
-
-    Where the signal is ignored, as under ``nohup``, it stays so.
-    """
-    before = signal.getsignal(signal.SIGHUP)
-    if before is signal.SIG_IGN:
-        yield
-        return
-    had_terminal = _has_terminal()
-
-    def on_signal(*_: object) -> None:
-        if had_terminal and not _has_terminal():
-            stop.set()
-        else:
-            reloader.request()
-
-    signal.signal(signal.SIGHUP, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def _has_terminal() -> bool:
-    return os.isatty(0)  # not sys.stdin: a signal handler must not wait for a lock
 
 
 def reopen(chosen: Configuration, now: InForce, environment: Mapping[str, str], tell: Tell | None = None) -> Classifier:

@@ -110,5 +110,5 @@ def models(module: Any = None) -> list[tuple[int, str]]:
 def _picamera2() -> Any:
     try:
         return importlib.import_module("picamera2")
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, ValueError) as error:  # the last where a part of it was built for another numpy
         raise CameraError(_MISSING) from error

@@ -23,7 +23,7 @@ from edge_runtime.locate import JOURNAL
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 from tests.edge_runtime.camera.doubles import (
     DEADLINE,
     BrightFilms,

@@ -14,7 +14,7 @@ from edge_runtime.health.health import Health
 from edge_runtime.model import bundle, installed
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 
 gpiozero = pytest.importorskip("gpiozero")
 from gpiozero.pins.mock import MockFactory  # noqa: E402  only where it is installed

@@ -13,7 +13,7 @@ from edge_runtime.finding import Finding
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 
 SAMPLES = sorted((Path(__file__).parents[3] / "samples").glob("*.png"))
 NOTHING = Retention()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.camera.choice import parse
-from edge_runtime.service import command as service
+from edge_runtime.service.derived import derive
 from edge_runtime.service.devices import device_lines, network_lines
 from edge_runtime.service.unit import Choices, this_program
 
@@ -45,6 +45,6 @@ def test_the_settings_say_whether_one_is_wanted(choice: str, expected: tuple[str
     file = tmp_path / "config.toml"
     file.write_text(f'accelerator = "{choice}"\n')
 
-    planned = service.plan(Choices(config=file, folder=tmp_path), this_program())
+    planned = derive(Choices(config=file, folder=tmp_path), this_program())
 
     assert planned.edge_tpus == expected

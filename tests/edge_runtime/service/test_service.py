@@ -9,6 +9,7 @@ import pytest
 from edge_runtime.errors import EdgePneumoError, UsageError
 from edge_runtime.service import command as service
 from edge_runtime.service.access import Account, check_folder
+from edge_runtime.service.derived import derive
 from edge_runtime.service.plan import (
     UNIT_FILE,
     USER_FILE,
@@ -156,7 +157,7 @@ def test_unit_remembers_what_was_said(tmp_path: Path) -> None:
     said = Choices(folder=tmp_path / "ward 3", input="move", camera="picamera2:1", memory=512)
     program = replace(this_program(), fingerprint="1.0")
 
-    text = render(template(), service.plan(said, program), said, systemd=252)
+    text = render(template(), derive(said, program), said, systemd=252)
 
     assert choices_in(text) == said
 
@@ -180,7 +181,7 @@ def test_settings_decide_what_nobody_said(tmp_path: Path) -> None:
     )
     file.write_text(text)
 
-    planned = service.plan(Choices(config=file), this_program())
+    planned = derive(Choices(config=file), this_program())
 
     assert (planned.folder, planned.input) == (tmp_path, "move")
     assert (planned.readable, planned.writable) == ((model,), (Path("/srv/done"),))
@@ -191,7 +192,7 @@ def test_what_was_said_goes_before_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[watch]\nfolder = "/srv/elsewhere"\ninput = "move"\n')
 
-    planned = service.plan(Choices(config=file, folder=tmp_path, input="leave"), this_program())
+    planned = derive(Choices(config=file, folder=tmp_path, input="leave"), this_program())
 
     assert (planned.folder, planned.input, planned.writable) == (tmp_path, "leave", ())
 
@@ -202,7 +203,7 @@ def test_camera_opens_the_folder_for_films(tmp_path: Path, from_settings: bool) 
     file.write_text('[camera]\ndevice = "0"\n' if from_settings else "")
     said = Choices(config=file, folder=tmp_path, camera=None if from_settings else "0")
 
-    planned = service.plan(said, this_program())
+    planned = derive(said, this_program())
 
     assert planned.camera is not None
     assert (planned.camera.place, planned.writes_to_folder) == ("/dev/video0", True)
@@ -213,7 +214,7 @@ def test_no_camera_leaves_the_folder_to_be_read_alone(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[camera]\ndevice = "0"\n')
 
-    planned = service.plan(Choices(config=file, folder=tmp_path, camera=""), this_program())
+    planned = derive(Choices(config=file, folder=tmp_path, camera=""), this_program())
 
     assert (planned.camera, planned.writes_to_folder) == (None, False)
 

@@ -16,7 +16,7 @@ from edge_runtime.health.health import Health
 from edge_runtime.model import bundle, installed
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 from tests.edge_runtime.board.planted import raspberry_pi
 
 SAMPLE = sorted((Path(__file__).parents[3] / "samples").glob("*.png"))[0]

@@ -9,7 +9,7 @@ from edge_runtime.model import bundle, installed
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.model.engines import open_engine
 from edge_runtime.radiograph.isolated import IsolatedDecoder
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 from tests.edge_runtime.radiograph.test_isolated import breakable, wide
 
 SAMPLES = sorted((Path(__file__).parents[3] / "samples").glob("*.png"))[:3]

@@ -19,7 +19,7 @@ from edge_runtime.model.engines import open_engine
 from edge_runtime.sinks.files import JOURNAL
 from edge_runtime.sources import beneath
 from edge_runtime.watch import disposal as disposal_module
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 from edge_runtime.watch.disposal import Disposal
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.edge_runtime.pictures import put

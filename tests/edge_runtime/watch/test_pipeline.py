@@ -9,7 +9,7 @@ from edge_runtime.finding import Finding
 from edge_runtime.gate import Gate, Screened, Screening, screened
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
-from edge_runtime.watch.command import watch
+from edge_runtime.watch.answering import watch
 from tests.edge_runtime.pictures import DARK, picture, put
 from tests.engines import ScriptedEngine
 

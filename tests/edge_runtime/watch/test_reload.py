@@ -16,8 +16,9 @@ from edge_runtime.model import installing, store
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.options import classifier_of
-from edge_runtime.watch.command import watch
-from edge_runtime.watch.reload import InForce, Reloader, reread_signal
+from edge_runtime.watch.answering import watch
+from edge_runtime.watch.reload import InForce, Reloader
+from edge_runtime.watch.signals import reread_signal
 from tests.bundles import remake
 from tests.edge_runtime.findings import MOMENT
 from tests.edge_runtime.pictures import BRIGHT, DARK, picture, put
@@ -416,18 +417,31 @@ def test_a_model_is_exchanged_between_two_radiographs(
     assert "larger than" in str(heard[3].reason)
 
 
-def test_a_signal_that_is_ignored_stays_so(
-    file: Path, environment: dict[str, str], told: Told, tiny_bundle: Path
-) -> None:
-    file.write_text(f'bundle = "{tiny_bundle}"\nthreads = 1\n')
-    reloader, stop = make(file, environment, told), threading.Event()
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    stop = threading.Event()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with reread_signal(reloader, stop):
+        with reread_signal(stop):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        with reread_signal(reloader, stop):
+        with reread_signal(stop):
             assert callable(signal.getsignal(signal.SIGHUP))
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_comes_early_is_passed_on() -> None:
+    requests: list[str] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with reread_signal(threading.Event()) as on_reread:
+            signal.raise_signal(signal.SIGHUP)
+            on_reread(lambda: requests.append("early"))
+            early = list(requests)
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert early == ["early"]
+    assert requests == ["early", "early"]

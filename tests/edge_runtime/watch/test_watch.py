@@ -33,7 +33,8 @@ from edge_runtime.radiograph.decode import decode as decode_really
 from edge_runtime.radiograph.reduce import Sides
 from edge_runtime.sinks.files import JOURNAL, ResultsFolder
 from edge_runtime.status.command import look
-from edge_runtime.watch.command import add_arguments, run, watch
+from edge_runtime.watch.answering import watch
+from edge_runtime.watch.command import add_arguments, run
 from edge_runtime.watch.insist import Backoff
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.edge_runtime.pictures import BRIGHT, DARK, picture, put

@@ -71,7 +71,9 @@ def test_a_library_that_this_numpy_breaks_is_one_sentence(opened: Bundle) -> Non
     def interpreter(**_: Any) -> None:
         raise SystemError("<built-in method> returned a result with an exception set")
 
-    with pytest.raises(EngineError, match=r"^tflite-runtime 2\.14 does not work with numpy .* 'pip install \"numpy<2\"'$"):
+    with pytest.raises(
+        EngineError, match=r"^tflite-runtime 2\.14 does not work with numpy .*'pip install \"numpy<2\"'$"
+    ):
         LiteRtEngine(opened.tflite, opened.info, Library("tflite-runtime 2.14", interpreter), 1)
 
 
