@@ -19,8 +19,10 @@ help:
 	@echo 'make watch ONCE=1     answer those that are there, then end'
 	@echo 'make test             set up what the whole suite needs and pass it: ruff, mypy, pytest'
 	@echo '                      EDGE_PNEUMO_DATA=.../chest_xray adds the tests on the published data set'
+	@echo 'make test-arm64       the device wheel as Raspberry Pi 4 and 5, emulated; needs qemu-user-static and mmdebstrap'
 	@echo 'make card             the model card in docs/, from its figures; EDGE_PNEUMO_DATA=.../chest_xray measures them'
 	@echo 'make bench            latencies on this machine'
+	@echo 'make deb              the Debian packages for arm64 and amd64, in dist/; ARCHITECTURE=arm64 builds that one alone'
 	@echo 'make lock             write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions'
 	@echo 'make clean            remove environments, caches and builds; never incoming/ or results'
 
@@ -37,6 +39,10 @@ test: .venv .venv-test $(if $(PYTHON311),.venv-tflite-runtime)
 	.venv-test/bin/mypy
 	.venv-test/bin/pytest $(PYTEST)
 
+# What `make test` has of it, and the full model; what is missing here is an error.
+test-arm64: .venv-test
+	EDGE_PNEUMO_ARM64=thorough .venv-test/bin/pytest --durations=10 tests/arm64 $(PYTEST)
+
 # RUN names the folder of the training that made the bundle, for its recipe and validation images.
 card: .venv-test
 	@.venv-test/bin/python -m convert.card --bundle full --failures card/failures-full.png $(if $(RUN_FULL),--run "$(RUN_FULL)")
@@ -44,6 +50,9 @@ card: .venv-test
 
 bench: .venv-bench
 	.venv-bench/bin/pytest --benchmark $(PYTEST)
+
+deb:
+	@$(PYTHON) -m tools.deb $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
 .venv:
 	@$(PYTHON) tools/environment.py $@ requirements/runtime.txt
@@ -61,6 +70,7 @@ lock:
 	@command -v $(UV) > /dev/null || { echo 'error: make lock needs uv; install it with `pip install uv`.' >&2; exit 1; }
 	$(LOCK) --group pyproject.toml:build --output-file requirements/build.txt
 	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra pi --output-file requirements/pi.txt
 	$(LOCK) pyproject.toml --extra bench --output-file requirements/bench.txt
 	$(LOCK) pyproject.toml --extra test --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra tflite-runtime --override requirements/no-ai-edge-litert.txt \
@@ -71,4 +81,4 @@ clean:
 	find edge_runtime train convert tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environments too: tools/environment.py knows in a moment whether there is anything to do.
-.PHONY: help watch test card bench lock clean .venv .venv-bench .venv-test .venv-tflite-runtime
+.PHONY: help watch test test-arm64 card bench deb lock clean .venv .venv-bench .venv-test .venv-tflite-runtime

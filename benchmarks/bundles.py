@@ -2,16 +2,13 @@
 
     python -m benchmarks.bundles                      the installed bundles, full first
     python -m benchmarks.bundles full mine.tflite     the first is what the others are compared with
-    python -m benchmarks.bundles --emulate ROOT --packages SITE --rounds 3
+    python -m tools.arm64_root raspberry-pi-4 bookworm -m benchmarks.bundles --rounds 3      emulated as that board
 
-What is counted is the thread's own time on the processor. ``--emulate`` runs the same command in QEMU as a 64-bit Arm
-processor (``--cpu``, a Raspberry Pi 4's Cortex-A72 unless told): emulated time stands for instructions executed, not
-for a board's milliseconds, so that the ratio counts. ROOT is an unpacked arm64 Debian with Python and with a Raspberry
-Pi's ``/proc/cpuinfo``, from which LiteRT chooses its kernels; SITE holds arm64 wheels of edge-pneumo's requirements.
+What is counted is the thread's own time on the processor. Emulated time stands for instructions executed, not for a
+board's milliseconds, so that the ratio counts.
 """
 
 import argparse
-import os
 import platform
 import sys
 import time
@@ -19,12 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.timing import compare, in_turns
-from edge_runtime.errors import EdgePneumoError, UsageError
+from edge_runtime.errors import EdgePneumoError
 from edge_runtime.model import bundle, installed
 from edge_runtime.model.classifier import verify_golden
 from edge_runtime.model.engines import open_engine
 
-_QEMU = "qemu-aarch64-static"
 _LEAST_SECONDS = 0.02
 
 
@@ -32,8 +28,6 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command; 0 when all were timed, 1 when golden vectors differ, 2 for wrong usage."""
     arguments = _parser().parse_args(args)
     try:
-        if arguments.emulate is not None:
-            _emulate(arguments)
         return _compare(arguments)
     except EdgePneumoError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -81,35 +75,12 @@ def _turn(invoke: Callable[..., object], pixels: object) -> Callable[[], Sequenc
     return turn
 
 
-def _emulate(arguments: argparse.Namespace) -> None:
-    """Start the command anew in QEMU, in place of this process."""
-    root, packages = arguments.emulate.resolve(), arguments.packages
-    pythons = sorted((root / "usr/bin").glob("python3.[0-9]*"))
-    if not pythons or not (root / "proc/cpuinfo").is_file():
-        raise UsageError(
-            f"{root} holds no Python in usr/bin or no proc/cpuinfo: unpack an arm64 Debian with python3 there, and "
-            "copy a Raspberry Pi's /proc/cpuinfo into it."
-        )
-    if packages is None:
-        raise UsageError("The emulated Python has no packages: name the folder of arm64 wheels with --packages.")
-    command = [_QEMU, "-cpu", arguments.cpu, "-L", str(root), str(pythons[0]), "-B", "-m", "benchmarks.bundles"]
-    command += [*map(str, arguments.bundles), "--rounds", str(arguments.rounds), *["--verify"] * arguments.verify]
-    paths = [str(packages.resolve()), str(Path(__file__).parents[1])]
-    try:
-        os.execvpe(_QEMU, command, {**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
-    except OSError as error:
-        raise UsageError(f"{_QEMU} cannot be started ({error.strerror}): install qemu-user-static.") from error
-
-
 def _parser() -> argparse.ArgumentParser:
     summary = __doc__.partition(": ")[2].partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bundles", description=summary)
     parser.add_argument("bundles", type=Path, nargs="*", metavar="NAME|FILE", help="default: those that are installed")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="turns of each (default: %(default)s)")
     parser.add_argument("--verify", action="store_true", help="compare the golden vectors first")
-    parser.add_argument("--emulate", type=Path, metavar="ROOT", help="run in QEMU, with this arm64 file system")
-    parser.add_argument("--packages", type=Path, metavar="SITE", help="for --emulate: arm64 packages")
-    parser.add_argument("--cpu", default="cortex-a72", help="for --emulate (default: %(default)s)")
     return parser
 
 

@@ -18,13 +18,15 @@ _COMMANDS = {
     "status": "say what a watcher has answered, and whether the radiographs still look like those it knows",
     "results": "show what a watcher has answered, while it works",
     "backup": "copy the journal and the findings, while a watcher works",
+    "camera": "say which cameras are there and what one sees, to set it up before a light box",
     "verify": "check that this machine computes what the model's converter computed",
+    "doctor": "look at this machine, and say what is out of order and what to do about it",
     "bench": "measure which engine and how many threads are the fastest here",
     "config": "say which settings are in force and where from, and check a settings file",
     "model": "install a model, go back to the one before, list and remove them",
     "service": "install the watcher as a service of this machine, say how it stands, remove it",
 }
-_ALONE = ("classify", "verify", "bench")
+_ALONE = ("classify", "verify")
 _WRONG_USAGE, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 
 

@@ -20,21 +20,3 @@ def test_the_bundles_are_compared_with_the_first(
     assert lines[-2].split()[-1] == "1.0"
     assert lines[-1].startswith(str(other))
     assert float(lines[-1].split()[-2]) > 0
-
-
-def test_a_root_without_python_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bundles.main(["--emulate", str(tmp_path)]) == 2
-
-    assert "holds no Python in usr/bin or no proc/cpuinfo" in capsys.readouterr().err
-
-
-def test_without_packages_the_emulated_python_is_not_started(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("usr/bin/python3.11", "proc/cpuinfo"):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).touch()
-
-    assert bundles.main(["--emulate", str(tmp_path)]) == 2
-
-    assert "--packages" in capsys.readouterr().err
