@@ -32,7 +32,7 @@ from edge_runtime.watch.disposal import Disposal
 from edge_runtime.watch.folders import check_folders
 from edge_runtime.watch.insist import Backoff, Insistence
 from edge_runtime.watch.pipeline import answer_all
-from edge_runtime.watch.reload import Reloader
+from edge_runtime.watch.reload import Reloader, exchanging
 
 
 def watch(
