@@ -1,6 +1,7 @@
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -196,6 +197,8 @@ def test_while_others_are_on_their_way_answers_wait_for_them(
         ) as behind:
             for name in names:
                 if name == names[-1]:
+                    while groups != [3, 3]:  # else the second would not wait for its last
+                        time.sleep(0.001)
                     more.clear()
                 behind.put(outcome(f"{heatmaps}{name}"))
         assert groups == [3, 3, 1]
