@@ -82,7 +82,7 @@ def test_heat_maps_look_the_same(answers: Answers, here: Here) -> None:
         difference = np.abs(there - expected)
         assert there.shape == expected.shape
         # Of 255 levels, by which OpenCV rounds otherwise; tflite-runtime's map itself is another by a step or two.
-        assert np.mean(difference > 2) < (1e-5 if answers.device.is_exact else 1.0)
+        assert np.mean(difference > 2) < (1e-4 if answers.device.is_exact else 1.0)
         assert np.mean(difference) < 5.0
 
 
