@@ -15,35 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import material
-from benchmarks.pipeline import Stopwatch
+from benchmarks.pipeline import watch_seconds
 from edge_runtime.answer import least_sides
 from edge_runtime.config.settings import Limits
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph import careful
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
-from edge_runtime.watch.answering import watch
 
 _LEFT_OUT = 4  # answers at the start, while the pipeline fills
 _REPEATS = 100
-
-
-def watch_seconds(
-    folder: Path, results: Path, classifier: Classifier, decoder: IsolatedDecoder | None, *, heatmaps: bool
-) -> float:
-    """Seconds a file."""
-    told = Stopwatch()
-    watch(
-        folder,
-        results,
-        classifier,
-        once=True,
-        heatmaps=heatmaps,
-        settle=0.0,
-        sinks=[told],
-        decoder=None if decoder is None else decoder.decode,
-        screen=None if decoder is None else decoder.screen,
-    )
-    return (told.times[-1] - told.times[_LEFT_OUT]) / (len(told.times) - 1 - _LEFT_OUT)
 
 
 def processor_seconds(process: int) -> float:
@@ -112,7 +92,7 @@ def _throughput(
     for number in range(rounds + 1):
         for way, chosen in ways.items():
             results = place / kind / f"{way}{number}"
-            taken = watch_seconds(folder, results, classifier, chosen, heatmaps=heatmaps)
+            taken = watch_seconds(folder, results, classifier, chosen, left_out=_LEFT_OUT, heatmaps=heatmaps)
             if number:  # the first warms both up
                 seconds[way].append(taken)
     print(

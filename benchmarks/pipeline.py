@@ -90,9 +90,15 @@ def forced_seconds(folder: Path, number: int) -> float:
 
 
 def watch_seconds(
-    folder: Path, results: Path, classifier: Classifier, decoder: IsolatedDecoder, *, heatmaps: bool
+    folder: Path,
+    results: Path,
+    classifier: Classifier,
+    decoder: IsolatedDecoder | None,
+    *,
+    heatmaps: bool,
+    left_out: int = 0,
 ) -> float:
-    """Seconds a file by ``watch``, from the first answer to the last."""
+    """Seconds a file by ``watch``, from one answer to the last; ``left_out``: answers before that, at the start."""
     told = Stopwatch()
     watch(
         folder,
@@ -102,10 +108,10 @@ def watch_seconds(
         heatmaps=heatmaps,
         settle=0.0,
         sinks=[told],
-        decoder=decoder.decode,
-        screen=decoder.screen,
+        decoder=None if decoder is None else decoder.decode,
+        screen=None if decoder is None else decoder.screen,
     )
-    return (told.times[-1] - told.times[0]) / (len(told.times) - 1)
+    return (told.times[-1] - told.times[left_out]) / (len(told.times) - 1 - left_out)
 
 
 def latencies(
