@@ -33,6 +33,7 @@ from tests.edge_runtime.camera.doubles import (
     video,
     with_film,
 )
+from tests.edge_runtime.processes import usual_signals
 
 ROOT = Path(__file__).parents[3]
 NEVER_SETTLES = 3600.0
@@ -287,6 +288,7 @@ def start(folder: Path | None, tiny_bundle: Path, place: Path, *words: str) -> s
         text=True,
         cwd=place,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        preexec_fn=usual_signals,
     )
 
 
