@@ -81,9 +81,10 @@ def test_heat_maps_look_the_same(answers: Answers, here: Here) -> None:
         expected = levels(here.heatmaps / f"{sample.name}{SUFFIX}")
         difference = np.abs(there - expected)
         assert there.shape == expected.shape
-        # Of 255 levels, by which OpenCV rounds otherwise; tflite-runtime's map itself is another by a step or two.
-        assert np.mean(difference > 2) < (1e-4 if answers.device.is_exact else 1.0)
-        assert np.mean(difference) < 5.0
+        # Of 255 levels. OpenCV enlarges real numbers otherwise, which the square root of weak evidence makes a step or
+        # two of; tflite-runtime's map itself is another by a step or two.
+        assert np.mean(difference > 2) < (0.005 if answers.device.is_exact else 1.0)
+        assert np.mean(difference) < (0.5 if answers.device.is_exact else 5.0)
 
 
 @pytest.mark.skipif(not THOROUGH, reason="minutes for each board; `make test-arm64` does it")

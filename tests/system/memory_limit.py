@@ -79,7 +79,7 @@ class Result:
         full_size: When the full-size ones had been, too.
         after: When the process that takes too much had been killed.
         findings: Written.
-        refused: Of these.
+        refused: Of these, why.
         heat_maps: Written.
         hog_status: How that process ended: 137 for killed.
         answers_on: Whether the service answered another radiograph then, and is the same process.
@@ -92,7 +92,7 @@ class Result:
     full_size: Memory
     after: Memory
     findings: int
-    refused: int
+    refused: list[str]
     heat_maps: int
     hog_status: int
     answers_on: bool
@@ -160,7 +160,7 @@ def measure(machine: VirtualMachine, limit: int = 256, images: int = 100, full_s
         full_size=all_answered,
         after=after,
         findings=len(findings),
-        refused=sum(finding["status"] == "rejected" for finding in findings),
+        refused=[f"{one['source']}: {one['reason']}" for one in findings if one["status"] == "rejected"],
         heat_maps=len(_results(machine, "ls | grep heatmap")),
         hog_status=128 - hog.returncode if hog.returncode < 0 else hog.returncode,
         answers_on=_main_process(machine) == process,
