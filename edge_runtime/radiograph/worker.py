@@ -57,8 +57,10 @@ def main(file: int) -> None:
         elif kind == shared.SCREEN:
             assert grey is not None
             assert gate is not None
+            _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)  # it takes more for a larger picture, whatever the file
             os.write(_STDOUT, _screen(grey, gate))
             grey = None
+            held = _held()  # the allocator keeps what that took, and the next file must not be refused for it
         else:
             grey = None
             # The soft limit alone, so that the next one may be higher.

@@ -132,7 +132,11 @@ def measure(machine: VirtualMachine, limit: int = 256, images: int = 100, full_s
     # The kernel counts a library's pages to whom it read them for first; here that is to be the service.
     machine.run("systemctl", "stop", UNIT, timeout=TIMEOUT)
     machine.run("sh", "-c", "sync; echo 3 > /proc/sys/vm/drop_caches")
-    machine.run("systemctl", "start", UNIT, timeout=TIMEOUT)
+    try:
+        machine.run("systemctl", "start", UNIT, timeout=TIMEOUT)
+    except AssertionError:
+        _say(machine.run("journalctl", "-u", UNIT, "-n", "40", "--no-pager", check=False).stdout)
+        raise
     _say("the service runs")
     process, before = _main_process(machine), memory(machine)
     _say(str(before))

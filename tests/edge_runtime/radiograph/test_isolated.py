@@ -199,6 +199,21 @@ def test_a_decoder_gets_no_more_memory_than_the_picture_needs(decoder: IsolatedD
     assert decoder.decode(wide(50)).shape == (40, 50)
 
 
+def test_what_screening_a_large_picture_took_is_not_taken_from_the_next_one(gate: Gate) -> None:
+    sample = careful.decode(samples()[0])
+    large, small = (forms.encoded(".png", cv2.resize(sample, (side, side))) for side in (1500, 300))
+
+    with isolated(Limits(), stop=threading.Event()) as decoder:
+        for data in (small, large, small):
+            decoder.screen(decoder.decode(data), gate).result()
+        decoder.decode(small)  # its limit is in force until the next request
+        worker = Path(f"/proc/{decoder.process}")
+        most = next(line for line in (worker / "limits").read_text().splitlines() if "data size" in line).split()[3]
+        held = next(line for line in (worker / "status").read_text().splitlines() if "VmData" in line).split()[1]
+
+    assert int(most) - int(held) * 1024 > 16 << 20
+
+
 def test_what_this_machine_has_no_memory_for_never_reaches_the_worker() -> None:
     decoder = IsolatedDecoder(memory=1000)
 
