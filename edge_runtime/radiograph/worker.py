@@ -57,7 +57,7 @@ def main(file: int) -> None:
         elif kind == shared.SCREEN:
             assert grey is not None
             assert gate is not None
-            _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)  # it takes more for a larger picture, whatever the file
+            _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)  # what this takes depends on the size alone
             os.write(_STDOUT, _screen(grey, gate))
             grey = None
             held = _held()  # the allocator keeps what that took, and the next file must not be refused for it
