@@ -119,7 +119,10 @@ def from_json(data: bytes | str) -> Finding:
     Raises:
         msgspec.DecodeError: ``data`` is no JSON, or (``msgspec.ValidationError``) no finding of this schema.
     """
-    return msgspec.json.decode(data, type=Finding)
+    try:
+        return msgspec.json.decode(data, type=Finding)
+    except UnicodeDecodeError as error:  # of a text inside it, which msgspec does not count as its own
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def with_heatmap(finding: Finding, path: str | os.PathLike[str]) -> Finding:

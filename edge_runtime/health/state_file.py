@@ -188,7 +188,7 @@ def read(results: Path, environment: Mapping[str, str] = os.environ, *, service:
     candidates.append(service)
     where = printable(results.resolve())
     for file in candidates:
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
             record = msgspec.json.decode(file.read_bytes(), type=Record)
             # The folder may have been moved since, with the file in it.
             if file == candidates[0] or record.results == where:

@@ -224,3 +224,8 @@ def test_the_documented_example_is_a_finding_and_every_key_is_explained() -> Non
     assert list(example) == list(as_dict(CLASSIFIED))
     explained = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
     assert explained == list(example)
+
+
+def test_what_is_no_utf_8_is_no_finding() -> None:
+    with pytest.raises(msgspec.DecodeError, match="utf-8"):
+        from_json(b'{"schema": "\xff"}')

@@ -159,7 +159,7 @@ def test_a_failed_write_is_tried_again_and_leaves_nothing(results: Path, health:
     assert (first, left, at_once, file.turn()) == (False, [".state"], False, True)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"schema": "edge-pneumo/state/2"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"schema": "edge-pneumo/state/2"}', b"\xff", b'{"results": "\xff"}'])
 def test_what_is_no_state_is_none(results: Path, content: bytes) -> None:
     (results / ".state").write_bytes(content)
 
