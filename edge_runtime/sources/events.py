@@ -114,7 +114,7 @@ class FolderEvents(FileSystemEventHandler):
             self.count += 1
             # The last thing heard comes last, so that files are looked at in the order in which they were finished.
             before = self._hints.pop(path, None)
-            if before is Heard.COMPLETE and heard is Heard.CLOSED:
+            if before is Heard.COMPLETE and heard is not Heard.WRITTEN:
                 heard = before  # how it came there
             if len(self._hints) < _MOST_HINTS:
                 self._hints[path] = heard

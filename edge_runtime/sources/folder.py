@@ -135,6 +135,8 @@ class FolderSource:
                 self._health.waiting(len(self._settling) + len(self._in_flight), self._looks.is_wanted)
                 if work is not None:
                     yield work
+            if not stop.is_set():
+                self._tell.answers()  # the last call has returned, too
         finally:
             self._patience = None
             patience.end()

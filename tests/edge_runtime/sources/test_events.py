@@ -2,6 +2,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from watchdog.events import (
     FileModifiedEvent,
     FileMovedEvent,
     FileOpenedEvent,
+    FileSystemEvent,
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
@@ -75,18 +77,25 @@ def test_the_last_thing_heard_counts_and_wakes(tmp_path: Path) -> None:
     assert events.drain() == ({}, False)
 
 
-def test_what_this_program_put_there_stays_complete_when_its_own_name_is_heard_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize("came", [partial(FileMovedEvent, "/watched/.film"), FileCreatedEvent, FileClosedEvent])
+def test_what_this_program_put_there_stays_complete_when_its_coming_is_heard_of(
+    tmp_path: Path, came: Callable[[str], FileSystemEvent]
+) -> None:
     events = FolderEvents(tmp_path, threading.Event())
-    hidden, path = str(tmp_path / ".film"), str(tmp_path / "film.png")
 
-    events.tell(path, Heard.COMPLETE)
-    events.on_any_event(FileMovedEvent(hidden, path))
-    moved = events.drain()[0]
-    events.tell(path, Heard.COMPLETE)
-    events.on_any_event(FileModifiedEvent(path))
+    events.tell("/watched/film.png", Heard.COMPLETE)
+    events.on_any_event(came("/watched/film.png"))
 
-    assert moved == {path: Heard.COMPLETE}
-    assert events.drain()[0] == {path: Heard.WRITTEN}
+    assert events.drain()[0] == {"/watched/film.png": Heard.COMPLETE}
+
+
+def test_what_this_program_put_there_is_no_longer_complete_when_it_is_written_to(tmp_path: Path) -> None:
+    events = FolderEvents(tmp_path, threading.Event())
+
+    events.tell("film.png", Heard.COMPLETE)
+    events.on_any_event(FileModifiedEvent("film.png"))
+
+    assert events.drain()[0] == {"film.png": Heard.WRITTEN}
 
 
 def test_what_is_not_kept_is_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,7 @@ def test_what_this_program_put_there_is_yielded_at_once(tmp_path: Path) -> None:
 
     with watched(source) as wait_for:
         put(tmp_path / "may grow.png", b"x")
-        put(tmp_path / "film.png", b"complete")
+        put(tmp_path / ".film", b"complete").rename(tmp_path / "film.png")  # else it would be heard to be written
         source.complete(b"film.png")
         found = wait_for(1)
 
@@ -182,8 +182,7 @@ def test_what_this_program_put_there_is_yielded_once(tmp_path: Path) -> None:
     source = FolderSource(tmp_path, nothing_known, settling=Settling(0.05), rescan=0.1)
 
     with watched(source) as wait_for:
-        (tmp_path / ".film").write_bytes(b"complete")
-        (tmp_path / ".film").rename(tmp_path / "film.png")
+        put(tmp_path / ".film", b"complete").rename(tmp_path / "film.png")
         source.complete(b"film.png")
         wait_for(1)
         put(tmp_path / "other.png", b"x")
@@ -726,6 +725,28 @@ def test_a_folder_that_answers_again_is_as_it_was(tmp_path: Path, monkeypatch: p
     assert [w.source for w in source.work(threading.Event())] == ["a.png"]
 
     assert notes[1] == f"{tmp_path} answers again"
+    assert not health.snapshot().degraded
+
+
+def test_a_folder_whose_last_answer_is_late_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes, health, told = list[str](), Health(), threading.Event()
+    monkeypatch.setattr(patience, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(telling, "SILENT_SECONDS", 0.03)
+
+    class LateToEnd(FolderEvents):
+        def stop(self) -> None:
+            assert not self.alive or told.wait(DEADLINE)
+            super().stop()
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        told.set()
+
+    source = FolderSource(tmp_path, nothing_known, once=True, events=LateToEnd, note=note, health=health)
+
+    assert list(source.work(threading.Event())) == []
+
+    assert notes[-1] == f"{tmp_path} answers again"
     assert not health.snapshot().degraded
 
 
