@@ -125,8 +125,8 @@ class Health:
         self._state: Condition = "starting"
         self._is_ready = self._is_stopping = self._is_busy = False
         self._beats, self._last_beat, self._last_beat_at = 0, clock.seconds(), self._started
-        self._moves: Counter[Thread] = Counter()
-        self._moves_seen: Counter[Thread] = Counter()
+        self._moves: dict[Thread, int] = {"read-ahead": 0, "write-behind": 0}
+        self._moves_seen = self._moves.copy()
         self._backlog = Backlog()
         self._paused: Trouble | None = None
         self._degraded: dict[Part, Trouble] = {}
