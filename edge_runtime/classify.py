@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from edge_runtime.answer import answer
+from edge_runtime.answer import answer, drawn
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import Finding, to_json, with_heatmap
@@ -109,10 +109,8 @@ def classify(
             str(file), data, classifier, clock=clock, received=received, read_milliseconds=read, decoder=decoder
         )
         finding = answered.finding
-        if heatmaps is not None and answered.grey is not None and answered.answer is not None:
-            finding = with_heatmap(
-                finding, save_heatmap(heatmap.png(answered.grey, answered.answer), heatmaps, file.name)
-            )
+        if heatmaps is not None and (picture := drawn(answered)) is not None:
+            finding = with_heatmap(finding, save_heatmap(picture, heatmaps, file.name))
         yield finding
 
 

@@ -11,11 +11,10 @@ from typing import Self
 
 import msgspec
 
-from edge_runtime.answer import Answered
+from edge_runtime.answer import Answered, drawn
 from edge_runtime.errors import UsageError
 from edge_runtime.finding import Finding, from_json
 from edge_runtime.locate import JOURNAL as JOURNAL
-from edge_runtime.model import heatmap
 from edge_runtime.sinks.names import FINDING, IMPOSSIBLE, bases, candidates, heatmap_of, is_impossible, is_there
 from edge_runtime.sinks.staged import Part, Staged
 from edge_runtime.sinks.unfinished import UnfinishedFiles
@@ -141,9 +140,7 @@ class ResultsFolder:
             answered: The answer.
             write: Whether to write at once; else ``publish`` does.
         """
-        picture = answered.heatmap if self.heatmaps else None
-        if self.heatmaps and answered.grey is not None and answered.answer is not None:
-            picture = heatmap.png(answered.grey, answered.answer)
+        picture = drawn(answered) if self.heatmaps else None
         staged = Staged(name, answered.finding, picture, answered.same_as)
         self._choose_name(staged)
         if write:
