@@ -19,12 +19,15 @@ class Work:
         key: Its name byte for byte, because a file name may be in any encoding; what the journal knows it by.
         state: What tells this content of the file from an earlier or later one.
         received: When it was found complete.
+        is_settling: Whether it still settles. What its answer takes may be done now, and nothing said of it: it is
+            yielded again when it is complete, if it ever is.
     """
 
     source: str
     key: bytes
     state: FileState
     received: datetime
+    is_settling: bool = False
 
 
 class Source(Protocol):
@@ -35,7 +38,10 @@ class Source(Protocol):
         ...
 
     def read(self, work: Work) -> bytes | OSError | ImageError | None:
-        """The bytes, the error that says why there are none, or ``None`` where there is nothing to answer any more."""
+        """The bytes, the error that says why there are none, or ``None`` where there is nothing to answer any more.
+
+        Of what still settles, the bytes or ``None``.
+        """
         ...
 
     def done(self, work: Work) -> None:

@@ -45,9 +45,8 @@ class Attempts:
             max_bytes: A larger file is refused unread.
             patience: Makes the call; without it a read that does not return is waited for.
         """
-        read = partial(read_file, self._root, work.key, work.state, max_bytes)
         try:
-            found = read() if patience is None else patience.call(read, limit=self._seconds)
+            found = self._call(work, max_bytes, patience)
         except TimeoutError:
             found = OSError(errno.ETIMEDOUT, f"nothing came for {self._seconds:g} s")
         except Stopped:
@@ -62,3 +61,16 @@ class Attempts:
         if found is Unread.GONE:
             self._tell.note(Naming.of(work.source, "was gone before it could be read"))
         return found
+
+    def peek(self, work: Work, max_bytes: int, patience: Patience | None) -> bytes | None:
+        """The bytes of a file that may not be complete, if they can be had; what fails is neither said nor counted."""
+        try:
+            found = self._call(work, max_bytes, patience)
+        except (TimeoutError, Stopped):
+            return None
+        self._tell.answers()
+        return found if isinstance(found, bytes) else None
+
+    def _call(self, work: Work, max_bytes: int, patience: Patience | None) -> bytes | OSError | ImageError | Unread:
+        read = partial(read_file, self._root, work.key, work.state, max_bytes)
+        return read() if patience is None else patience.call(read, limit=self._seconds)

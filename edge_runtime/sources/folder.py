@@ -62,12 +62,15 @@ class FolderSource:
        have missed; every ``poll`` seconds where they cannot be relied on (``Listening``).
     7. A file that cannot be read for a reason that may pass is tried again by the rules of ``Retries``.
     8. A folder that does not answer is waited for, and said to be; a single read that does not return is left behind.
+    9. With ``foretell``, a file that was closed is yielded while it settles, too, once each time, when nothing else is
+       to be done. ``Work.is_settling`` tells that from a complete one.
 
     Args:
         folder: The folder.
         knows: Whether this content of this file has been answered.
         exclude: Folders that are left out with everything below them, such as the results.
         once: End when everything has been yielded, and nothing waits; or whether to by now, where more is to come.
+        foretell: Whether what settles is yielded as well.
         settling: The rules for complete files.
         events: Makes what collects the events of the folder, and sets the flag it is given when there are some.
         rescan: Seconds between two looks through the folder.
@@ -88,6 +91,7 @@ class FolderSource:
         *,
         exclude: Sequence[Path] = (),
         once: bool | Callable[[], bool] = False,
+        foretell: bool = False,
         settling: Settling | None = None,
         events: Callable[[Path, threading.Event], FolderEvents] = FolderEvents,
         listening: Callable[..., Listening] = Listening,
@@ -104,6 +108,7 @@ class FolderSource:
         self._root = os.fspath(folder.resolve())
         self._knows, self._disposal = knows, disposal
         self._once = once if callable(once) else lambda: once
+        self._foretell = foretell
         self._bounds = Bounds(self._root, tuple(os.fspath(one.resolve()) for one in exclude))
         self._settling = Settling() if settling is None else settling
         self._retries = Retries()
@@ -144,6 +149,8 @@ class FolderSource:
                 found.close()
 
     def read(self, work: Work) -> bytes | OSError | ImageError | None:
+        if work.is_settling:
+            return self._attempts.peek(work, self._max_bytes, self._patience)
         found = self._attempts.read(work, self._path(work.key), self._max_bytes, self._patience)
         if found is not None and not isinstance(found, Unread):
             return found
@@ -186,6 +193,9 @@ class FolderSource:
                         return
                 complete = self._take(now)
                 if complete is None and look is None:
+                    if self._foretell and (settles := self._take_closed(now)) is not None:
+                        yield settles
+                        continue
                     self._sleep(now)
                     complete = self._take(self._monotonic())  # its wait may be over now
                 self._is_drained &= complete is None
@@ -195,6 +205,16 @@ class FolderSource:
 
     def _take(self, now: float) -> tuple[str, FileState] | None:
         return None if self._retries.is_resting(now) else self._settling.take(now)
+
+    def _take_closed(self, now: float) -> Work | None:
+        closed = None if self._retries.is_resting(now) else self._settling.closed(now)
+        if closed is None or not stat.S_ISREG(closed[1].mode):
+            return None
+        path, state = closed
+        name = path[len(self._root) + 1 :]
+        if path in self._in_flight or self._knows(os.fsencode(name), state):
+            return None
+        return Work(printable(name), os.fsencode(name), state, self._now(), is_settling=True)
 
     def _take_over(self, now: float) -> None:
         wanted = self._wanted
@@ -234,6 +254,8 @@ class FolderSource:
         due = [self._looks.next, self._retries.due(), self._settling.due()]
         if self._retries.is_resting(now):
             due[2] = self._retries.rest_until()
+        elif self._foretell:
+            due.append(self._settling.closed_due())
         soonest = min(one for one in due if one is not None)
         self._wake.wait(min(max(soonest - now, 0.001), _TICK_SECONDS))
         self._wake.clear()

@@ -1,7 +1,9 @@
 """When is a file completely written? The rules, apart from any folder, clock or event queue."""
 
+import contextlib
 import heapq
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -22,8 +24,14 @@ PATIENCE = 30.0
 UNHEARD_SECONDS = 5.0
 """Seconds a file must lie unchanged of which something may have gone unheard."""
 
+LULL_SECONDS = 0.1
+"""Seconds after which a file that was closed is most likely complete: a time stamp or a name may be set until then."""
+
 LIMIT = 8192
 """Files tracked at once. What does not fit is found by the next look through the folder."""
+
+# Of so many closed files, the last, it is remembered when that was.
+_MOST_CLOSED = 64
 
 Order = Literal["oldest", "newest"]
 
@@ -105,6 +113,8 @@ class Settling:
         self._queue: list[tuple[float, int, str]] = []
         # (rank, count, path) of files whose wait is over; stale where the file is tracked no more, or waits again.
         self._ready: list[tuple[int, int, str]] = []
+        # (when, due, path) of files that were closed, in that order; stale as in the queue.
+        self._closed: deque[tuple[float, float, str]] = deque(maxlen=_MOST_CLOSED)
         self._count = 0
 
     def __len__(self) -> int:
@@ -172,6 +182,8 @@ class Settling:
         elif heard is Heard.FOUND and tracked.writer == "none":
             tracked.writer = "unknown"
         self._await(path, tracked, now)
+        if heard is Heard.CLOSED:
+            self._closed.append((now, tracked.due, path))
         return True
 
     def forget(self, path: str) -> None:
@@ -184,6 +196,20 @@ class Settling:
             path = self._ready[0][2]
             return self._tracked[path].due
         return self._queue[0][0] if self._queue else None
+
+    def closed(self, now: float) -> tuple[str, FileState] | None:
+        """A file that was closed a moment ago and is not known to be complete yet, once for each time; or ``None``."""
+        while self._closed and self._closed[0][0] + LULL_SECONDS <= now:
+            _, due, path = self._closed.popleft()
+            tracked = self._tracked.get(path)
+            if tracked is not None and not tracked.is_ready and tracked.due == due:
+                with contextlib.suppress(OSError):
+                    return path, FileState.of(self._stat(path))  # its times may have been set since
+        return None
+
+    def closed_due(self) -> float | None:
+        """When ``closed`` has something to look at."""
+        return self._closed[0][0] + LULL_SECONDS if self._closed else None
 
     def take(self, now: float) -> tuple[str, FileState] | None:
         """Hand out one file that is complete, the first by the order, or ``None``."""

@@ -2,10 +2,11 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from watchdog.events import FileModifiedEvent
@@ -21,6 +22,7 @@ from edge_runtime.sources.events import FolderEvents
 from edge_runtime.sources.folder import MAX_BYTES, FolderSource
 from edge_runtime.sources.listening import Listening
 from edge_runtime.sources.settle import Order, Settling
+from tests.edge_runtime.listening import wait_until_listened_to
 from tests.edge_runtime.nobody import folder_of_nobody
 from tests.edge_runtime.pictures import put
 
@@ -650,6 +652,91 @@ def test_once_a_folder_of_which_nothing_can_be_read_is_an_error(
 
     with pytest.raises(UsageError, match=r"cannot be read \(input/output error\); mend that and start again"):
         read_all(source)
+
+
+# What settles
+
+
+def foretelling(folder: Path, **options: object) -> FolderSource:
+    return FolderSource(folder, **{"knows": nothing_known, "foretell": True, **options})  # type: ignore[arg-type]
+
+
+def test_what_was_closed_is_yielded_while_it_settles_and_when_it_is_complete(tmp_path: Path) -> None:
+    source = foretelling(tmp_path, settling=Settling(0.5))
+
+    with watched(source) as wait_for:
+        wait_until_listened_to(tmp_path)
+        put(tmp_path / "a.png", b"x")
+        found = wait_for(2)
+
+    assert [(work.source, work.is_settling) for work in found] == [("a.png", True), ("a.png", False)]
+    assert found[0].state == found[1].state
+
+
+def test_what_is_not_to_be_foretold_is_yielded_once(tmp_path: Path) -> None:
+    source = foretelling(tmp_path, foretell=False, settling=Settling(0.5))
+
+    with watched(source) as wait_for:
+        wait_until_listened_to(tmp_path)
+        put(tmp_path / "a.png", b"x")
+        found = wait_for(1)
+
+    assert [work.is_settling for work in found] == [False]
+
+
+def test_what_is_known_is_not_foretold(tmp_path: Path) -> None:
+    def knows(name: bytes, _state: FileState) -> bool:
+        return name == b"known.png"
+
+    source = foretelling(tmp_path, knows=knows, settling=Settling(0.5))
+
+    with watched(source) as wait_for:
+        wait_until_listened_to(tmp_path)
+        put(tmp_path / "known.png", b"x")
+        put(tmp_path / "new.png", b"x")
+        found = wait_for(2)
+
+    assert [(work.source, work.is_settling) for work in found] == [("new.png", True), ("new.png", False)]
+
+
+@pytest.mark.parametrize("fault", ["gone", "written", "unreadable", "hangs"])
+def test_what_settles_and_cannot_be_read_is_neither_said_nor_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    notes, health, back = list[str](), Health(), threading.Event()
+    monkeypatch.setattr(patience, "_TICK_SECONDS", 0.01)
+    read_really = reading.read_file
+
+    def read_file(root: str, name: bytes, state: FileState, max_bytes: int) -> object:
+        if fault == "unreadable":
+            return OSError(errno.EIO, "input/output error")
+        if fault == "hangs":
+            assert back.wait(DEADLINE)
+        elif fault == "gone":
+            (tmp_path / "a.png").unlink()
+        else:
+            (tmp_path / "a.png").write_bytes(b"another")
+        return read_really(root, name, state, max_bytes)
+
+    monkeypatch.setattr(attempts, "read_file", read_file)
+
+    def scanner() -> None:
+        wait_until_listened_to(tmp_path)
+        put(tmp_path / "a.png", b"x")
+
+    source = foretelling(tmp_path, settling=Settling(NEVER), read_seconds=0.05, note=notes.append, health=health)
+    threading.Thread(target=scanner).start()
+    stop = threading.Event()
+    with closing(cast(Generator[Work, None, None], source.work(stop))) as found:
+        work = next(found)
+        read = source.read(work)
+        stop.set()
+    back.set()
+
+    assert work.is_settling
+    assert read is None
+    assert notes == []
+    assert health.snapshot().last_error is None
 
 
 # A share that does not answer

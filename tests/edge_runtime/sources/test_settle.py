@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.file_state import FileState
-from edge_runtime.sources.settle import UNHEARD_SECONDS, Heard, Order, Settling
+from edge_runtime.sources.settle import LULL_SECONDS, UNHEARD_SECONDS, Heard, Order, Settling
 
 DELAY, PATIENCE = 1.0, 30.0
 
@@ -378,3 +378,73 @@ def test_another_delay_holds_for_what_comes(disk: Disk, settling: Settling) -> N
     settling.lengthen(5.0)
     settling.track("b", 10.0)
     assert taken(settling, 14.9) == []
+
+
+# What was closed, and settles
+
+
+def test_a_closed_file_is_told_of_a_moment_later_and_once(disk: Disk, settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CREATED)
+    settling.track("a", 0.2, heard=Heard.CLOSED)
+
+    assert settling.closed_due() == 0.2 + LULL_SECONDS
+    assert settling.closed(0.2 + LULL_SECONDS / 2) is None
+    assert [settling.closed(0.5), settling.closed(0.6)] == [("a", FileState.of(disk.stat("a"))), None]
+    assert settling.closed_due() is None
+    assert taken(settling, 1.2) == ["a"]
+
+
+@pytest.mark.parametrize("heard", [None, *(one for one in Heard if one is not Heard.CLOSED)])
+def test_what_was_not_closed_is_not_told_of(settling: Settling, heard: Heard | None) -> None:
+    settling.track("a", 0.0, heard=heard)
+
+    assert settling.closed(0.9) is None
+
+
+def test_what_is_written_to_again_is_told_of_when_it_is_closed_again(settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CLOSED)
+    settling.track("a", 0.05, heard=Heard.WRITTEN)
+
+    assert settling.closed(0.5) is None
+
+    settling.track("a", 0.6, heard=Heard.CLOSED)
+
+    assert settling.closed(0.6 + LULL_SECONDS) is not None
+
+
+def test_what_is_gone_or_complete_is_not_told_of(disk: Disk, settling: Settling) -> None:
+    disk.put("b")
+    for path in "ab":
+        settling.track(path, 0.0, heard=Heard.CLOSED)
+    settling.forget("a")
+
+    assert taken(settling, 1.0) == ["b"]
+    assert settling.closed(1.0) is None
+
+
+def test_a_closed_file_is_told_of_as_it_is_by_then(disk: Disk, settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CLOSED)
+    disk.put("a", mtime=7)
+
+    closed = settling.closed(0.5)
+
+    assert closed is not None
+    assert closed[1].mtime_ns == 7 * 10**9
+
+
+def test_a_closed_file_that_is_gone_is_not_told_of(disk: Disk, settling: Settling) -> None:
+    settling.track("a", 0.0, heard=Heard.CLOSED)
+    disk.files.clear()
+
+    assert settling.closed(0.5) is None
+
+
+def test_of_more_than_it_remembers_the_last_are_told_of(disk: Disk, settling: Settling) -> None:
+    names = [f"{number:03}" for number in range(100)]
+    for name in names:
+        disk.put(name)
+        settling.track(name, 0.0, heard=Heard.CLOSED)
+
+    told = [closed[0] for closed in iter(lambda: settling.closed(0.5), None)]
+
+    assert told == names[-64:]
