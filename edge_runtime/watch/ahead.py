@@ -3,6 +3,8 @@
 With a decoder in a process of its own the gate's first look is taken there, while the next file is read, and while the
 radiograph waits for its inference. Where nothing else is to be inferred, that does not wait for the gate.
 
+What the source yields while it settles is opened as well, and what was ``foreseen`` so is used when it is complete.
+
 One thread and not several: decoding is all that could be done at once under the interpreter lock, and with small
 radiographs a pool of decoders was slower than this.
 """
@@ -14,15 +16,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from edge_runtime.answer import Opened, Screen, open_radiograph, screened_radiograph
+from edge_runtime.answer import Opened, Screen, open_radiograph
 from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
-from edge_runtime.gate import ScreenedHere, Screening
+from edge_runtime.gate import ScreenedHere
 from edge_runtime.health.health import Health
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph.decode import Abandoned, Decode
 from edge_runtime.sources import Source, Work
+from edge_runtime.watch.foresight import Foreseen, Foresight
+from edge_runtime.watch.prepared import Prepared
 
 # Radiographs decoded ahead: enough to hide the decoding, few enough that large ones do not fill the memory.
 _AHEAD: Final = 1
@@ -49,31 +53,15 @@ class Ahead(Generic[Known]):
 
     Attributes:
         work: The file.
-        unscreened: Its content, decoded and prepared, or refused. What is inferred of it may prove to be of no use.
-        screening: What the gate finds of it; ``None`` where that does not matter.
-        classifier: What it was prepared for.
+        prepared: Its content.
         known: What ``look_up`` found.
+        foreseen: What was prepared of it while it settled; by the time this is had the engine has been asked.
     """
 
     work: Work
-    unscreened: Opened
-    screening: Screening | None
-    classifier: Classifier
+    prepared: Prepared
     known: Known
-
-    @property
-    def is_screened(self) -> bool:
-        """Whether ``opened`` waits for nothing."""
-        return self.screening is None or self.screening.is_ready()
-
-    @property
-    def opened(self) -> Opened:
-        """Its content, screened, too; waits for that.
-
-        Raises:
-            Abandoned: The end was asked for meanwhile.
-        """
-        return screened_radiograph(self.unscreened, self.screening)
+    foreseen: Foreseen | None = None
 
 
 def read_ahead(
@@ -87,8 +75,11 @@ def read_ahead(
     decoder: Decode | None = None,
     screen: Screen | None = None,
     underway: Underway | None = None,
-) -> Generator[Ahead[Known], None, None]:
+    foresight: Foresight | None = None,
+) -> Generator[Ahead[Known] | Foreseen, None, None]:
     """The source's work in its order, read, decoded and looked up, each with the classifier that it was prepared for.
+
+    What still settles is read and decoded, and yielded for the engine to be asked.
 
     Args:
         source: Used in the other thread alone, but for ``done``.
@@ -101,16 +92,18 @@ def read_ahead(
         decoder: What decodes; ``None`` for what decodes in this process.
         screen: Begins to look through the gate; ``None`` for what does in this process.
         underway: Told what is found, and what there is nothing to answer of.
+        foresight: Keeps what is prepared of a file that settles; ``None`` where the source yields none.
 
     Raises:
         BaseException: What the source raised.
     """
-    ready: queue.Queue[Ahead[Known] | BaseException | None] = queue.Queue(_AHEAD)
+    ready: queue.Queue[Ahead[Known] | Foreseen | BaseException | None] = queue.Queue(_AHEAD)
     abandoned = threading.Event()
     told = Health(clock=clock) if health is None else health
     counts = Underway() if underway is None else underway
+    kept = Foresight(lambda: False, clock=clock) if foresight is None else foresight
 
-    def put(item: Ahead[Known] | BaseException | None) -> None:
+    def put(item: Ahead[Known] | Foreseen | BaseException | None) -> None:
         while not abandoned.is_set():
             try:
                 return ready.put(item, timeout=_TICK_SECONDS)
@@ -118,30 +111,55 @@ def read_ahead(
                 pass
         return None
 
-    def begin(opened: Opened, classifier: Classifier, known: Known) -> Screening | None:
-        if known is not None or opened.grey is None or opened.pixels is None:
+    def begin(opened: Opened, classifier: Classifier) -> Prepared:
+        if opened.grey is None or opened.pixels is None:
+            return Prepared(opened, None, classifier)
+        screening = (screen or partial(ScreenedHere, clock=clock))(opened.grey, classifier.bundle.gate)
+        return Prepared(opened, screening, classifier)
+
+    def read(work: Work) -> tuple[bytes | OSError | ImageError | None, float]:
+        start = clock.seconds()
+        data = source.read(work)
+        milliseconds = clock.milliseconds_since(start)
+        told.moved("read-ahead")
+        return data, milliseconds
+
+    def foresee(work: Work) -> Foreseen | None:
+        if not kept.has_room(work.key):
             return None
-        return (screen or partial(ScreenedHere, clock=clock))(opened.grey, classifier.bundle.gate)
+        data, milliseconds = read(work)
+        if data is None:
+            return None
+        classifier = current()
+        opened = _open(work, data, classifier.bundle, clock, milliseconds, decoder)
+        return kept.keep(work.key, begin(opened, classifier))
+
+    def open_(work: Work) -> Ahead[Known] | None:
+        data, milliseconds = read(work)
+        if data is None:
+            return None
+        classifier = current()
+        foreseen = kept.take(work.key, data, classifier)
+        if foreseen is not None:
+            prepared = foreseen.prepared_for(work, milliseconds)
+            return Ahead(work, prepared, look_up(work, prepared.unscreened, classifier), foreseen)
+        opened = _open(work, data, classifier.bundle, clock, milliseconds, decoder)
+        told.moved("read-ahead")
+        del data
+        known = look_up(work, opened, classifier)
+        return Ahead(work, begin(opened, classifier) if known is None else Prepared(opened, None, classifier), known)
 
     def produce() -> None:
         try:
             for work in source.work(stop):
-                counts.found += 1
-                start = clock.seconds()
-                data = source.read(work)
-                if data is None:
+                counts.found += not work.is_settling
+                item = foresee(work) if work.is_settling else open_(work)
+                if item is not None:
+                    put(item)
+                    del item  # else picture and model stay in memory until the next one has come
+                elif not work.is_settling:
                     counts.left += 1
-                else:
-                    read = clock.milliseconds_since(start)
-                    told.moved("read-ahead")
-                    classifier = current()
-                    opened = _open(work, data, classifier.bundle, clock, read, decoder)
-                    told.moved("read-ahead")
-                    del data
-                    known = look_up(work, opened, classifier)
-                    put(Ahead(work, opened, begin(opened, classifier, known), classifier, known))
-                    told.moved("read-ahead")
-                    del opened, classifier, known  # else picture and model stay in memory until the next one has come
+                told.moved("read-ahead")
                 if abandoned.is_set():
                     return
             put(None)

@@ -129,6 +129,7 @@ def watch(
             partial(_knows, journal),
             exclude=(results, *(disposal.folders if disposal else ())),
             once=lambda: once and filming.is_over,
+            foretell=True,
             settling=Settling(settle, order=order),
             rescan=rescan,
             poll=poll,

@@ -137,13 +137,17 @@ class WriteBehind:
         result = outcome.result
         if isinstance(result, tuple | Entry):
             self._waiting.put(Item(outcome.work, outcome.sha256, result))
-        elif self._record.heatmaps:
+        elif self._record.heatmaps and not outcome.is_drawn:
             self._acquire(self._pictures)
             staging = self._stagers.submit(self._draw, outcome.work.key, result)
             self._waiting.put(Item(outcome.work, outcome.sha256, staging))
         else:
             stage = partial(self._stage, outcome.work.key, result)
             self._waiting.put(Item(outcome.work, outcome.sha256, stage))
+
+    def draw(self, picture: Callable[[], bytes | None]) -> Future[bytes | None]:
+        """Have a heat map drawn of which the answer is not to be written yet."""
+        return self._stagers.submit(picture)
 
     def _acquire(self, room: threading.Semaphore) -> None:
         while not room.acquire(timeout=_TICK_SECONDS):

@@ -20,11 +20,13 @@ class Outcome:
         sha256: Of its bytes, by which it is in hand.
         result: What makes a new answer, in any thread; a finding that a crash left without its row, and its file; or
             the row that this content of the file has already.
+        is_drawn: Whether a new answer's heat map is there, or is being drawn.
     """
 
     work: Work
     sha256: str | None
     result: Callable[[], Answered] | Earlier | Entry
+    is_drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,9 +19,11 @@ from edge_runtime.sinks.files import ResultsFolder
 from edge_runtime.sources import Source
 from edge_runtime.watch.ahead import Ahead, Underway, read_ahead
 from edge_runtime.watch.behind import GROUP, Chores, WriteBehind
+from edge_runtime.watch.foresight import Foreseen, Foresight
 from edge_runtime.watch.insist import Insistence, InterruptedPauseError
 from edge_runtime.watch.known import InHand, Known, Memory, Original, answer_again
 from edge_runtime.watch.outcome import Outcome
+from edge_runtime.watch.prepared import Prepared
 
 
 class Infer(Protocol):
@@ -74,6 +76,7 @@ def answer_all(
     in_hand = InHand()
     memory = Memory(record, journal, in_hand, insistence, health, stop)
     underway = Underway()
+    foresight = Foresight(lambda: record.heatmaps, clock=clock)
     ahead = read_ahead(
         source,
         current,
@@ -84,6 +87,7 @@ def answer_all(
         decoder=decoder,
         screen=screen,
         underway=underway,
+        foresight=foresight,
     )
     behind = WriteBehind(
         source,
@@ -101,11 +105,15 @@ def answer_all(
     try:
         with closing(ahead), behind:
             for item in ahead:
-                outcome = _outcome(item, ask, clock, is_drawn=record.heatmaps)
-                underway.inferred += 1
-                behind.put(outcome)
+                if isinstance(item, Foreseen):
+                    item.ask(partial(_inferred, ask=ask, clock=clock), behind.draw, clock=clock)
+                else:
+                    outcome = _outcome(item, ask, clock, is_drawn=record.heatmaps)
+                    underway.inferred += 1
+                    behind.put(outcome)
+                    del outcome
                 health.beat()
-                del item, outcome  # else the picture, and a model that was exchanged, stay in memory until the next one
+                del item  # else the picture, and a model that was exchanged, stay in memory until the next one
                 if stop.is_set():
                     break
     except Abandoned:
@@ -115,18 +123,29 @@ def answer_all(
 
 
 def _outcome(item: Ahead[Known | None], ask: Infer, clock: Clock, *, is_drawn: bool) -> Outcome:
-    work, known, unscreened = item.work, item.known, item.unscreened
-    early: Inferred | None = None
-    if known is None and not item.is_screened:  # nothing else is to be done
-        early = ask(unscreened, item.classifier, clock=clock)
-    opened = item.opened
-    inferred = early if opened.pixels is unscreened.pixels else None
-    if known is None and inferred is None:
-        inferred = ask(opened, item.classifier, clock=clock)
-    # What waits to be written holds no picture that nobody looks at any more.
-    opened = msgspec.structs.replace(opened, pixels=None, grey=opened.grey if is_drawn and known is None else None)
-    if known is None:
-        return Outcome(work, opened.sha256, partial(conclude, opened, inferred, item.classifier, clock=clock))
+    work, known, prepared, foreseen = item.work, item.known, item.prepared, item.foreseen
+    sha256 = prepared.unscreened.sha256
     if isinstance(known, Original):
-        return Outcome(work, opened.sha256, partial(answer_again, known, opened, clock=clock))
-    return Outcome(work, opened.sha256, known)
+        opened = msgspec.structs.replace(prepared.unscreened, pixels=None, grey=None)
+        return Outcome(work, sha256, partial(answer_again, known, opened, clock=clock))
+    if known is not None:
+        return Outcome(work, sha256, known)
+    if foreseen is not None:
+        read = prepared.unscreened.milliseconds["read"]
+        return Outcome(work, sha256, partial(foreseen.answer_to, work, read, clock=clock), is_drawn=True)
+    opened, inferred = _inferred(prepared, ask=ask, clock=clock)
+    # What waits to be written holds no picture that nobody looks at any more.
+    opened = msgspec.structs.replace(opened, pixels=None, grey=opened.grey if is_drawn else None)
+    return Outcome(work, sha256, partial(conclude, opened, inferred, prepared.classifier, clock=clock))
+
+
+def _inferred(prepared: Prepared, *, ask: Infer, clock: Clock) -> tuple[Opened, Inferred | None]:
+    """A radiograph, screened, and what the engine said of it."""
+    unscreened = prepared.unscreened
+    early: Inferred | None = None
+    if not prepared.is_screened:  # nothing else is to be done
+        early = ask(unscreened, prepared.classifier, clock=clock)
+    opened = prepared.opened
+    if opened.pixels is unscreened.pixels and early is not None:
+        return opened, early
+    return opened, ask(opened, prepared.classifier, clock=clock)

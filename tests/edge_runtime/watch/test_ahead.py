@@ -13,6 +13,7 @@ from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.sources import Source, Work
 from edge_runtime.watch.ahead import Ahead, read_ahead
+from edge_runtime.watch.foresight import Foreseen
 from tests.edge_runtime.findings import MOMENT
 from tests.edge_runtime.pictures import BRIGHT, DARK, picture
 from tests.engines import ScriptedEngine
@@ -23,7 +24,9 @@ def tiny(tiny_bundle: Path) -> Classifier:
     return Classifier(bundle.read(tiny_bundle), ScriptedEngine([0, 0, 0]))
 
 
-def ahead_of(source: Source, classifier: Classifier, stop: threading.Event) -> Generator[Ahead[str], None, None]:
+def ahead_of(
+    source: Source, classifier: Classifier, stop: threading.Event
+) -> Generator[Ahead[str] | Foreseen, None, None]:
     """Reads ahead, and finds each file's own name."""
     return read_ahead(source, lambda: classifier, SYSTEM_CLOCK, stop, look_up=lambda work, *_: f"known {work.source}")
 
@@ -57,7 +60,11 @@ def test_all_comes_decoded_and_in_order(tiny: Classifier) -> None:
     stop = threading.Event()
 
     with closing(ahead_of(Pictures(12), tiny, stop)) as ahead:
-        got = [(item.work.source, item.opened.source, item.opened.pixels is not None, item.known) for item in ahead]
+        got = [
+            (item.work.source, item.prepared.opened.source, item.prepared.opened.pixels is not None, item.known)
+            for item in ahead
+            if isinstance(item, Ahead)
+        ]
 
     assert got == [(str(n), str(n), True, f"known {n}") for n in range(12) if n % 5 != 4]
     assert not stop.is_set()  # it was drained: what has been inferred may still be written
@@ -80,6 +87,7 @@ def test_an_error_of_the_source_is_raised_behind_what_came_before_it(tiny: Class
 
     def take() -> None:
         for item in ahead_of(Pictures(10, breaks_at=3), tiny, threading.Event()):
+            assert isinstance(item, Ahead)
             got.append(item.work.source)
 
     with pytest.raises(UsageError, match="the folder is gone"):
