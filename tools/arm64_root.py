@@ -24,12 +24,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.boot_systemd import CACHE, CHECKOUT, PYTHONS, pip_wheel
+from tools.debian import (
+    CACHE,
+    PYTHONS,
+    UnavailableError,
+    install_locked,
+    keep,
+    make,
+    pip_install,
+    platforms,
+)
+from tools.environment import ROOT
 
 QEMU = "qemu-aarch64-static"
 _PACKAGES = ("python3", "libstdc++6")
-# By the C library of Debian bookworm (2.36).
-_PLATFORMS = (*(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)), "manylinux2014_aarch64")
+_MACHINE = "aarch64"
+_WHAT = "an arm64 system"
 # What a board sees of its root. Not /tmp and the like: those are this machine's.
 _SEEN = ("usr", "lib", "etc")
 
@@ -39,10 +49,6 @@ _LAUNCHER = """\
 here="${{0%/bin/*}}"
 exec "${{EDGE_PNEUMO_QEMU:-{qemu}}}" -cpu {cpu} -L "$here/{board}" -0 "$0" "$here/{board}/usr/bin/python{python}" "$@"
 """
-
-
-class CannotEmulateError(Exception):
-    """Why nothing can be emulated here; the message is a sentence."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Board:
     @property
     def cpuinfo(self) -> Path:
         """The board's ``/proc/cpuinfo``, from which LiteRT chooses its kernels."""
-        return CHECKOUT / "tests" / "arm64" / f"{self.name}.cpuinfo"
+        return ROOT / "tests" / "arm64" / f"{self.name}.cpuinfo"
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,9 @@ class System:
 
 BOARDS = {board.name: board for board in (Board("raspberry-pi-4", "cortex-a72"), Board("raspberry-pi-5", "cortex-a76"))}
 SYSTEMS = {
-    "bookworm": System("bookworm", CHECKOUT / "requirements" / "runtime.txt"),
-    "trixie": System("trixie", CHECKOUT / "requirements" / "runtime.txt"),
-    "bookworm-tflite-runtime": System("bookworm", CHECKOUT / "requirements" / "tflite-runtime.txt"),
+    "bookworm": System("bookworm", ROOT / "requirements" / "runtime.txt"),
+    "trixie": System("trixie", ROOT / "requirements" / "runtime.txt"),
+    "bookworm-tflite-runtime": System("bookworm", ROOT / "requirements" / "tflite-runtime.txt"),
 }
 
 
@@ -109,13 +115,15 @@ def make_environment(name: str) -> Environment:
     """The environment of one of ``SYSTEMS``, made if it is not.
 
     Raises:
-        CannotEmulateError: It cannot be made, or nothing can be emulated here.
+        UnavailableError: It cannot be made, or nothing can be emulated here.
     """
     if shutil.which(QEMU) is None:
-        raise CannotEmulateError(f"there is no {QEMU} here (apt-get install qemu-user-static)")
+        raise UnavailableError(f"there is no {QEMU} here (apt-get install qemu-user-static)")
     system = SYSTEMS[name]
     root = _root(system.release)
-    digest = hashlib.sha256(repr((root.name, _PLATFORMS, _SEEN, _LAUNCHER)).encode() + system.lock.read_bytes())
+    digest = hashlib.sha256(
+        repr((root.name, platforms(_MACHINE), _SEEN, _LAUNCHER)).encode() + system.lock.read_bytes()
+    )
     for board in BOARDS.values():
         digest.update(repr(board).encode() + board.cpuinfo.read_bytes())
     folder = CACHE / f"arm64-environment-{name}-{digest.hexdigest()[:12]}"
@@ -125,7 +133,7 @@ def make_environment(name: str) -> Environment:
             _install(unfinished)
             for board in BOARDS.values():
                 _add_board(unfinished, board, root)
-            _keep(unfinished.folder, folder, "arm64-environment-" + name)
+            keep(unfinished.folder, folder, "arm64-environment-" + name)
     return Environment(folder, system)
 
 
@@ -133,9 +141,9 @@ def install_wheel(wheel: Path, folder: Path) -> None:
     """Install a wheel of Python alone, for ``PYTHONPATH``.
 
     Raises:
-        CannotEmulateError: Pip does not.
+        UnavailableError: Pip does not.
     """
-    _pip("--no-index", "--no-deps", "--no-compile", "--target", folder, wheel)
+    pip_install(_WHAT, folder, "--no-index", "--no-deps", wheel)
 
 
 def _root(release: str) -> Path:
@@ -145,24 +153,20 @@ def _root(release: str) -> Path:
     if root.exists():
         return root
     if shutil.which("mmdebstrap") is None:
-        raise CannotEmulateError("there is no mmdebstrap here (apt-get install mmdebstrap)")
+        raise UnavailableError("there is no mmdebstrap here (apt-get install mmdebstrap)")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as work:
         unfinished = Path(work) / "root"
         include = "--include=" + ",".join(_PACKAGES)
-        _make("mmdebstrap", "--quiet", "--variant=extract", "--arch=arm64", include, release, unfinished)
-        _keep(unfinished, root, f"arm64-root-{release}")
+        make(_WHAT, "mmdebstrap", "--quiet", "--variant=extract", "--arch=arm64", include, release, unfinished)
+        keep(unfinished, root, f"arm64-root-{release}")
     return root
 
 
 def _install(environment: Environment) -> None:
     """The locked packages, as a board of that system would get them."""
-    digits = environment.system.python.replace(".", "")
-    of_the_board = [f"--python-version={environment.system.python}", "--implementation=cp"]
-    of_the_board += [f"--abi={abi}" for abi in (f"cp{digits}", "abi3", "none")]
-    of_the_board += [f"--platform={platform}" for platform in _PLATFORMS]
-    locked = ["--require-hashes", "--only-binary=:all:", f"--requirement={environment.system.lock}"]
-    _pip("--no-compile", "--target", environment.packages, *of_the_board, *locked)
+    system = environment.system
+    install_locked(_WHAT, environment.packages, system.release, system.lock, _MACHINE)
     # By this file a Python knows that the folder beside its own is an environment.
     (environment.folder / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
 
@@ -180,30 +184,6 @@ def _add_board(environment: Environment, board: Board, root: Path) -> None:
     launcher.chmod(0o755)
 
 
-def _keep(unfinished: Path, place: Path, kind: str) -> None:
-    """Give it its name, and remove those of the same kind made of something else."""
-    earlier = [path for path in CACHE.glob(f"{kind}-*") if len(path.name) == len(place.name)]
-    try:
-        unfinished.rename(place)
-    except OSError:  # somebody else has made it meanwhile
-        return
-    for path in earlier:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _pip(*arguments: str | Path) -> None:
-    _make(sys.executable, pip_wheel() / "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
-
-
-def _make(*command: str | Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    words = [str(word) for word in command]
-    result = subprocess.run(words, env=environment, capture_output=True, text=True)
-    if result.returncode:
-        last = " ".join((result.stderr.strip() or result.stdout.strip()).splitlines()[-2:])
-        raise CannotEmulateError(f"an arm64 system cannot be made here: {Path(words[0]).name} failed ({last})")
-
-
 def main(words: Sequence[str]) -> int:
     """Run the Python of a board, on this checkout; its exit status."""
     if len(words) < 2 or words[0] not in BOARDS or words[1] not in SYSTEMS:
@@ -212,10 +192,10 @@ def main(words: Sequence[str]) -> int:
         return 2
     try:
         python = make_environment(words[1]).python(BOARDS[words[0]])
-    except CannotEmulateError as error:
+    except UnavailableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return subprocess.run([python, *words[2:]], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}).returncode
+    return subprocess.run([python, *words[2:]], env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Boot a small Debian with a systemd of its own, as a container, and run commands in it: for tests of the service.
 
-    python tools/boot_systemd.py systemctl status       (as root)
+    python -m tools.boot_systemd systemctl status       (as root)
 
 It needs root, ``mmdebstrap`` (once, with network; about half a minute) and a kernel that lets root make namespaces
 and overlays; nothing else, no container program. The root is made once and kept under ``~/.cache/edge-pneumo``; a boot
@@ -13,29 +13,19 @@ the kernel gives the memory controller to cgroup v2.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-pneumo"
-# Where the service's environment lies in the root, and the Python of each Debian release.
-ENVIRONMENT = Path("/opt/edge-pneumo")
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-_PACKAGES = ("systemd", "systemd-sysv", "python3", "libstdc++6", "passwd", "tzdata")
-# What a fresh Raspberry Pi OS or Debian has beside those, of which installing a package makes use.
-_INSTALLER = ("apt", "man-db")
-# Nothing to log in to, nothing that waits for a network or looks for disks.
-_MASKED = ("console-getty.service", "getty.target", "systemd-timesyncd.service", "systemd-networkd.service")
+from tools.debian import UnavailableError
+from tools.debian_root import make_root
+
 _BOOT_SECONDS = 30.0
 
 # In a mount namespace of its own. $1: the root, $2: an empty folder. The cgroup is named after this process.
@@ -79,10 +69,6 @@ exec env -i $VARIABLES container=edge PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 """
 
 
-class CannotBootError(Exception):
-    """Why there can be no booted root here; the message is a sentence."""
-
-
 @dataclass(frozen=True)
 class Machine:
     """A booted root.
@@ -121,85 +107,6 @@ class Machine:
         return result
 
 
-def make_root(release: str = "bookworm", lock: Path = CHECKOUT / "requirements" / "runtime.txt") -> Path:
-    """The root: Debian with systemd, and what the service needs from PyPI in ``/opt/edge-pneumo``; made if it is not.
-
-    Raises:
-        CannotBootError: It cannot be made here.
-    """
-    recipe = repr((_PACKAGES, _MASKED, ENVIRONMENT)).encode() + lock.read_bytes()
-
-    def fill(root: Path) -> None:
-        _make(["chroot", str(root), "python3", "-m", "venv", "--without-pip", str(ENVIRONMENT)])
-        python = PYTHONS[release]
-        packages = root / ENVIRONMENT.relative_to("/") / f"lib/python{python}/site-packages"
-        pip = [sys.executable, str(pip_wheel() / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        of_the_root = [f"--python-version={python}", "--implementation=cp", f"--abi=cp{python.replace('.', '')}"]
-        of_the_root += [f"--abi={abi}" for abi in ("abi3", "none")]
-        locked = ["--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
-        _make([*pip, "--target", str(packages), *of_the_root, *locked])
-
-    return _kept(f"root-{release}-{platform.machine()}", release, _PACKAGES, recipe, fill)
-
-
-def make_untouched_root(release: str = "bookworm", architecture: str = "") -> Path:
-    """A Debian as it is after its own installation, with systemd, Python and apt, and nothing of edge-pneumo.
-
-    Args:
-        release: Debian's name of it.
-        architecture: Another one than this machine's, such as ``arm64``, where the kernel hands its programs to QEMU.
-
-    Raises:
-        CannotBootError: It cannot be made here.
-    """
-    packages = (*_PACKAGES, *_INSTALLER)
-    recipe = repr((packages, _MASKED)).encode()
-    name = f"untouched-{release}-{architecture or platform.machine()}"
-    return _kept(name, release, packages, recipe, architecture=architecture)
-
-
-def _kept(
-    name: str,
-    release: str,
-    packages: Sequence[str],
-    recipe: bytes,
-    fill: Callable[[Path], None] = lambda _: None,
-    architecture: str = "",
-) -> Path:
-    """The root of that name in the cache; made if there is none of this recipe, and others of the name removed."""
-    if os.geteuid() != 0:
-        raise CannotBootError("booting a systemd of its own needs root")
-    if shutil.which("mmdebstrap") is None:
-        raise CannotBootError("there is no mmdebstrap here (apt-get install mmdebstrap)")
-    root = CACHE / f"{name}-{hashlib.sha256(recipe).hexdigest()[:12]}"
-    if root.exists():
-        return root
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as folder:
-        unfinished = Path(folder) / "root"
-        include = "--include=" + ",".join(packages)
-        # In a mount namespace of its own: what it mounts in there, such as /proc, must not be within reach of the
-        # clean-up here when it is broken off.
-        bootstrap = ["mmdebstrap", "--quiet", "--variant=essential", include]
-        if architecture:
-            # QEMU's own choice of a processor (max) is no board's.
-            bootstrap = ["env", "QEMU_CPU=cortex-a72", *bootstrap, f"--architectures={architecture}"]
-        _make(["unshare", "--mount", "--", *bootstrap, release, str(unfinished)])
-        for unit in _MASKED:
-            (unfinished / "etc/systemd/system" / unit).symlink_to("/dev/null")
-        fill(unfinished)
-        earlier = list(CACHE.glob(f"{name}-*"))
-        unfinished.rename(root)
-        for path in earlier:
-            shutil.rmtree(path)
-    return root
-
-
-def pip_wheel() -> Path:
-    """Pip, which runs as it lies there."""
-    return next((CHECKOUT / "tools").glob("pip-*.whl"))
-
-
 @contextmanager
 def booted(root: Path, *variables: str) -> Iterator[Machine]:
     """Boot a root; what is written in it is lost at the end.
@@ -208,11 +115,11 @@ def booted(root: Path, *variables: str) -> Iterator[Machine]:
     variable ``QEMU_CPU`` then says which processor that is.
 
     Args:
-        root: From ``make_root`` or ``make_untouched_root``.
+        root: From ``debian_root``.
         variables: ``NAME=value``, without spaces, for its process 1 and its commands.
 
     Raises:
-        CannotBootError: This kernel, or the container this runs in, does not allow it.
+        UnavailableError: This kernel, or the container this runs in, does not allow it.
     """
     with tempfile.TemporaryDirectory(prefix="edge-pneumo-boot-") as work, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -225,10 +132,10 @@ def booted(root: Path, *variables: str) -> Iterator[Machine]:
         try:
             try:
                 yield _wait_for_boot(process, variables)
-            except CannotBootError as error:
+            except UnavailableError as error:
                 said.seek(0)
                 words = " ".join(said.read().decode("utf-8", "replace").split())
-                raise CannotBootError(f"{error} ({words})" if words else str(error)) from None
+                raise UnavailableError(f"{error} ({words})" if words else str(error)) from None
         finally:
             process.kill()  # and with it, by --kill-child, process 1 and all that it started
             process.wait()
@@ -239,14 +146,14 @@ def _wait_for_boot(process: subprocess.Popen[bytes], variables: tuple[str, ...])
     end = time.monotonic() + _BOOT_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise CannotBootError("a container cannot be made here")
+            raise UnavailableError("a container cannot be made here")
         leader = _only_child(process.pid)
         if leader is not None and _program(leader).startswith(("systemd", "qemu-")):
             machine = Machine(leader, variables)
             if machine.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"):
                 return machine
         time.sleep(0.1)
-    raise CannotBootError(f"systemd did not boot within {_BOOT_SECONDS:.0f} s")
+    raise UnavailableError(f"systemd did not boot within {_BOOT_SECONDS:.0f} s")
 
 
 def _only_child(pid: int) -> int | None:
@@ -275,19 +182,11 @@ def _remove_cgroup(pid: int) -> None:
         subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", folder, str(pid)], check=False)
 
 
-def _make(command: Sequence[str]) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if result.returncode:
-        last = " ".join((result.stderr.strip() or result.stdout.strip()).splitlines()[-2:])
-        raise CannotBootError(f"a root to boot cannot be made: {command[0]} failed ({last})")
-
-
 def main(command: Sequence[str]) -> int:
     try:
         with booted(make_root()) as machine:
             result = machine.run(*command, check=False)
-    except CannotBootError as error:
+    except UnavailableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     sys.stdout.write(result.stdout)

@@ -6,8 +6,6 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from tools import initrd
-from tools.boot_systemd import CACHE, CHECKOUT, ENVIRONMENT, PYTHONS, CannotBootError, pip_wheel
+from tools.debian import CACHE, MACHINES, UnavailableError, add_environment, make, mask, platforms
+from tools.environment import ROOT
 
 Architecture = Literal["amd64", "arm64"]
 
@@ -24,10 +23,7 @@ _PACKAGES = ("systemd", "systemd-sysv", "udev", "kmod", "python3", "libstdc++6",
 _MASKED = ("getty.target", "serial-getty@.service", "systemd-timesyncd.service", "systemd-networkd.service")
 _UNWANTED = "path-exclude=/usr/share/{doc,man,locale,info}/*"
 _DISK = "3G"  # sparse
-_PLATFORMS = {
-    "amd64": [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 17)] + ["manylinux2014_x86_64"],
-    "arm64": [f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 17)] + ["manylinux2014_aarch64"],
-}
+_WHAT = "the image of a virtual machine"
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def make_image(
     *,
     release: str = "bookworm",
     packages: Sequence[str] = (),
-    lock: Path | None = CHECKOUT / "requirements" / "runtime.txt",
+    lock: Path | None = ROOT / "requirements" / "runtime.txt",
 ) -> Image:
     """An image; made if it is not there.
 
@@ -59,11 +55,11 @@ def make_image(
         lock: What the environment at ``/opt/edge-pneumo`` holds; ``None`` for no such environment.
 
     Raises:
-        CannotBootError: It cannot be made here; a sentence.
+        UnavailableError: It cannot be made here; a sentence.
     """
     needed = (*_PACKAGES, *sorted(packages))
     recipe = (
-        repr((needed, _MASKED, _UNWANTED, _DISK, _PLATFORMS[architecture])).encode()
+        repr((needed, _MASKED, _UNWANTED, _DISK, platforms(MACHINES[architecture]))).encode()
         + Path(initrd.__file__).read_bytes()
     )
     recipe += b"" if lock is None else lock.read_bytes()
@@ -83,51 +79,29 @@ def make_image(
         shutil.copyfile(next((kernel / "boot").glob("vmlinuz-*")), image / "vmlinuz")
         (root / "lib/modules").mkdir(exist_ok=True)
         shutil.move(modules, root / "lib/modules")
-        _make(["chroot", str(root), "depmod", modules.name])
+        make(_WHAT, "chroot", str(root), "depmod", modules.name)
         (image / "initrd").write_bytes(initrd.make_initrd(kernel / "bin/busybox", root / "lib/modules" / modules.name))
-        for unit in _MASKED:
-            (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+        mask(root, _MASKED)
         (root / "etc/hostname").write_text("edge\n")
         if lock is not None:
-            _install(architecture, release, root, lock)
-        _make(["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(image / "disk"), _DISK])
+            add_environment(_WHAT, root, release, lock, MACHINES[architecture])
+        make(_WHAT, "mke2fs", "-q", "-t", "ext4", "-d", str(root), str(image / "disk"), _DISK)
         image.rename(folder)
     return Image(architecture, folder)
 
 
 def _refuse_to_make(architecture: Architecture) -> None:
     if os.geteuid() != 0:
-        raise CannotBootError("making the image of a virtual machine needs root")
+        raise UnavailableError("making the image of a virtual machine needs root")
     for program in ("mmdebstrap", "mke2fs"):
         if shutil.which(program) is None:
-            raise CannotBootError(f"there is no {program} here (apt-get install mmdebstrap e2fsprogs)")
+            raise UnavailableError(f"there is no {program} here (apt-get install mmdebstrap e2fsprogs)")
     foreign = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}[architecture]
     if architecture != HERE and not Path("/proc/sys/fs/binfmt_misc", foreign).exists():
-        raise CannotBootError(f"{foreign} is not registered with binfmt_misc (apt-get install qemu-user-static)")
+        raise UnavailableError(f"{foreign} is not registered with binfmt_misc (apt-get install qemu-user-static)")
 
 
 def _bootstrap(architecture: Architecture, release: str, folder: Path, *options: str) -> None:
     command = ["mmdebstrap", "--quiet", f"--architectures={architecture}", f"--dpkgopt={_UNWANTED}", *options]
     # In a mount namespace of its own: what it mounts in there must not be within reach of the clean-up here.
-    _make(["unshare", "--mount", "--", *command, release, str(folder)])
-
-
-def _install(architecture: Architecture, release: str, root: Path, lock: Path) -> None:
-    """The environment, with what the lock names."""
-    _make(["chroot", str(root), "python3", "-m", "venv", "--without-pip", str(ENVIRONMENT)])
-    python = PYTHONS[release]
-    packages = root / ENVIRONMENT.relative_to("/") / f"lib/python{python}/site-packages"
-    pip = [sys.executable, str(pip_wheel() / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    of_the_image = [f"--python-version={python}", "--implementation=cp", f"--abi=cp{python.replace('.', '')}"]
-    of_the_image += [f"--abi={abi}" for abi in ("abi3", "none")]
-    of_the_image += [f"--platform={platform}" for platform in _PLATFORMS[architecture]]
-    locked = ["--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
-    _make([*pip, "--target", str(packages), *of_the_image, *locked])
-
-
-def _make(command: Sequence[str]) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if result.returncode:
-        last = " ".join((result.stderr.strip() or result.stdout.strip()).splitlines()[-2:])
-        raise CannotBootError(f"the image of a virtual machine cannot be made: {command[0]} failed ({last})")
+    make(_WHAT, "unshare", "--mount", "--", *command, release, str(folder))

@@ -50,10 +50,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.boot_systemd import CannotBootError
+from tools.debian import UnavailableError
 from tools.machine_image import HERE, Architecture, Image, make_image
 
-__all__ = ["CannotBootError", "Image", "VirtualMachine", "booted", "is_fast", "make_image"]
+__all__ = ["Image", "VirtualMachine", "booted", "is_fast", "make_image"]
 
 _QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
 _CONSOLE = {"amd64": "ttyS0", "arm64": "ttyAMA0"}
@@ -161,11 +161,11 @@ def booted(
         options: More of QEMU's.
 
     Raises:
-        CannotBootError: This machine does not allow it; a sentence.
+        UnavailableError: This machine does not allow it; a sentence.
     """
     qemu = shutil.which(_QEMU[image.architecture])
     if qemu is None:
-        raise CannotBootError(f"there is no {_QEMU[image.architecture]} here (apt-get install qemu-system)")
+        raise UnavailableError(f"there is no {_QEMU[image.architecture]} here (apt-get install qemu-system)")
     with tempfile.TemporaryDirectory(prefix="edge-pneumo-machine-") as work:
         console, agent = Path(work) / "console", Path(work) / "agent"
         # It ends with this process, however that ends.
@@ -195,10 +195,10 @@ def booted(
             try:
                 try:
                     machine = _wait_for_boot(process, agent)
-                except CannotBootError as error:
+                except UnavailableError as error:
                     said.seek(0)
                     words = said.read().decode("utf-8", "replace") + _last(console)
-                    raise CannotBootError(f"{error} ({' '.join(words.split())[-500:]})") from None
+                    raise UnavailableError(f"{error} ({' '.join(words.split())[-500:]})") from None
                 for name in shares or {}:
                     machine.run("mkdir", "-p", f"/mnt/{name}")
                     machine.run("mount", "-t", "9p", "-o", "ro,trans=virtio,msize=524288", name, f"/mnt/{name}")
@@ -239,7 +239,7 @@ def _wait_for_boot(process: subprocess.Popen[bytes], path: Path) -> VirtualMachi
     agent = socket.socket(socket.AF_UNIX)
     while time.monotonic() < start + _BOOT_SECONDS:
         if process.poll() is not None:
-            raise CannotBootError("a virtual machine ended while it booted")
+            raise UnavailableError("a virtual machine ended while it booted")
         try:
             agent.settimeout(2.0)
             if path.exists() and _is_connected(agent, path) and _greet(agent):
@@ -250,7 +250,7 @@ def _wait_for_boot(process: subprocess.Popen[bytes], path: Path) -> VirtualMachi
         except OSError:
             pass
         time.sleep(0.1)
-    raise CannotBootError(f"a virtual machine did not boot within {_BOOT_SECONDS:.0f} s")
+    raise UnavailableError(f"a virtual machine did not boot within {_BOOT_SECONDS:.0f} s")
 
 
 def _is_connected(agent: socket.socket, path: Path) -> bool:
@@ -303,7 +303,7 @@ def main(words: Sequence[str]) -> int:
         with booted(image, memory=said.memory, cpu=said.cpu) as machine:
             print(f"booted in {machine.seconds:.1f} s", file=sys.stderr)
             result = machine.run(*(said.command or ["sh", "-c", "uname -a; free -m; lscpu"]), check=False)
-    except CannotBootError as error:
+    except UnavailableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     sys.stdout.write(result.stdout)

@@ -24,7 +24,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from benchmarks.devices import estimate
 from edge_runtime.model import bundle, installed
 from edge_runtime.model.engines.tensors import multiply_adds
-from tools.arm64_root import BOARDS, CannotEmulateError, make_environment
+from tools.arm64_root import BOARDS, make_environment
+from tools.debian import UnavailableError
 
 # LLVM's model of each board's processor: it knows the A72 by the A57's units, and the A76 by those of its server twin.
 _MODELS: Final = {"raspberry-pi-4": "cortex-a72", "raspberry-pi-5": "neoverse-n1"}
@@ -44,7 +45,7 @@ def main(args: Sequence[str] | None = None) -> int:
             print(_of_model(model))
         for board in arguments.boards:
             print(f"\n{board}\n", *_table(board, arguments), sep="\n", flush=True)
-    except (CannotEmulateError, OSError, subprocess.CalledProcessError) as error:
+    except (UnavailableError, OSError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -102,7 +103,7 @@ def measure(board: str, models: Sequence[str], qemu: str) -> Iterator[tuple[tupl
         qemu: That has plugins.
 
     Raises:
-        CannotEmulateError: There is nothing to emulate with.
+        UnavailableError: There is nothing to emulate with.
         OSError: The compiler or QEMU is not there.
         subprocess.CalledProcessError: Either fails.
     """

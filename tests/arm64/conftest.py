@@ -8,7 +8,8 @@ import pytest
 from edge_runtime.model.engines import usable_cpus
 from tests.arm64.devices import DEVICES, SAMPLES, Answers, Device, Here, answers_here, begin, originals
 from tests.system.device import build_wheel
-from tools.arm64_root import BOARDS, CannotEmulateError, install_wheel, make_environment
+from tools.arm64_root import BOARDS, install_wheel, make_environment
+from tools.debian import UnavailableError
 
 THOROUGH = os.environ.get("EDGE_PNEUMO_ARM64") == "thorough"
 """As `make test-arm64` asks for: the full model too, and what is missing here is an error."""
@@ -48,7 +49,7 @@ def at_work(
     try:
         for system in sorted({system for _, system in wanted}):
             make_environment(system)
-    except CannotEmulateError as error:
+    except UnavailableError as error:
         if THOROUGH:
             raise
         pytest.skip(str(error))

@@ -14,7 +14,8 @@ from tests.arm64.conftest import THOROUGH
 from tests.arm64.devices import DEVICES, Device
 from tests.edge_runtime.model.edgetpu import coral
 from tests.edge_runtime.model.edgetpu.coral import Behaviour, Coral
-from tools.arm64_root import BOARDS, CannotEmulateError
+from tools.arm64_root import BOARDS
+from tools.debian import UnavailableError
 
 COMPILER = shutil.which("aarch64-linux-gnu-gcc")
 SCRIPT = """\
@@ -50,7 +51,7 @@ def ask(device: Device, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -
         with Coral(root, bundle.read(compiled).tflite, behaviour=behaviour):
             try:
                 result = device.python("-c", SCRIPT, compiled, library)
-            except CannotEmulateError as error:
+            except UnavailableError as error:
                 pytest.skip(str(error))
     return result.stdout + result.stderr
 

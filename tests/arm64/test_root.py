@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tools import arm64_root
-from tools.arm64_root import BOARDS, SYSTEMS, CannotEmulateError, Environment, make_environment
+from tools.arm64_root import BOARDS, SYSTEMS, Environment, make_environment
+from tools.debian import UnavailableError
 
 
 @pytest.fixture
@@ -26,14 +27,14 @@ def stand_in(programs: Path, name: str, script: str) -> None:
 
 @pytest.mark.usefixtures("empty_path")
 def test_without_qemu_it_says_what_to_install() -> None:
-    with pytest.raises(CannotEmulateError, match="apt-get install qemu-user-static"):
+    with pytest.raises(UnavailableError, match="apt-get install qemu-user-static"):
         make_environment("bookworm")
 
 
 def test_without_mmdebstrap_it_says_what_to_install(empty_path: Path) -> None:
     stand_in(empty_path, arm64_root.QEMU, "exit 0")
 
-    with pytest.raises(CannotEmulateError, match="apt-get install mmdebstrap"):
+    with pytest.raises(UnavailableError, match="apt-get install mmdebstrap"):
         make_environment("trixie")
 
 
@@ -41,7 +42,7 @@ def test_without_network_it_says_so_and_leaves_nothing(empty_path: Path, tmp_pat
     stand_in(empty_path, arm64_root.QEMU, "exit 0")
     stand_in(empty_path, "mmdebstrap", "echo 'E: cannot reach deb.debian.org' >&2; exit 25")
 
-    with pytest.raises(CannotEmulateError, match=r"mmdebstrap failed .*cannot reach"):
+    with pytest.raises(UnavailableError, match=r"mmdebstrap failed .*cannot reach"):
         make_environment("bookworm")
 
     assert list((tmp_path / "cache").iterdir()) == []

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.device import Device, build_wheel, switched_on
-from tools.boot_systemd import CannotBootError, make_root
+from tools.debian import UnavailableError
+from tools.debian_root import make_root
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +13,7 @@ def root() -> Path:
     """A Debian to boot; made once on this machine, which takes half a minute."""
     try:
         return make_root()
-    except CannotBootError as error:
+    except UnavailableError as error:
         pytest.skip(str(error))
 
 
@@ -27,7 +28,7 @@ def fresh_device(root: Path, wheel: Path) -> Iterator[Device]:
     try:
         with switched_on(root, wheel) as device:
             yield device
-    except CannotBootError as error:
+    except UnavailableError as error:
         pytest.skip(str(error))
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.boot_systemd import ENVIRONMENT, Machine, booted, pip_wheel
+from tools.boot_systemd import Machine, booted
+from tools.debian import ENVIRONMENT
+from tools.environment import PIP
 
 ROOT = Path(__file__).parents[2]
 HOOKS = Path(__file__).with_name("hooks")
@@ -123,7 +125,7 @@ def switched_on(root: Path, wheel: Path) -> Iterator[Device]:
     """A machine with the wheel installed, and no service yet."""
     with booted(root) as machine:
         device = Device(machine)
-        pip = pip_wheel()
+        pip = PIP
         for file in (wheel, pip):
             shutil.copyfile(file, device.path("/tmp") / file.name)
         device.run(PYTHON, f"/tmp/{pip.name}/pip", "install", "--no-index", "--no-deps", f"/tmp/{wheel.name}")

@@ -31,7 +31,8 @@ from pathlib import Path
 from benchmarks.material import synthetic_files
 from tests.system.device import COMMAND, PYTHON, RESULTS, UNIT, build_wheel
 from tests.system.memory_group import CannotLimitError, limited
-from tools.boot_systemd import CHECKOUT, CannotBootError, pip_wheel
+from tools.debian import UnavailableError
+from tools.environment import PIP, ROOT
 from tools.virtual_machine import Image, VirtualMachine, booted, make_image
 
 GROUP = Path("/sys/fs/cgroup/system.slice") / UNIT
@@ -124,7 +125,7 @@ def measure(machine: VirtualMachine, limit: int = 256, images: int = 100, full_s
         images: How many of 224 pixels are in ``small``.
         full_size: How many are in ``full``.
     """
-    pip = f"/mnt/wheels/{pip_wheel().name}/pip"
+    pip = f"/mnt/wheels/{PIP.name}/pip"
     install = f"{PYTHON} {pip} install --no-index --no-deps /mnt/wheels/edge_pneumo*.whl"
     machine.run("sh", "-c", install, timeout=TIMEOUT)
     _say("the wheel is installed")
@@ -197,7 +198,7 @@ def shared(images: int, full_size: int, originals: Path | None) -> Iterator[dict
         wheels = Path(name) / "wheels"
         wheels.mkdir()
         build_wheel(wheels)
-        shutil.copy(pip_wheel(), wheels)
+        shutil.copy(PIP, wheels)
         with radiographs(images, full_size, originals) as folder:
             (folder / "last").mkdir()
             (folder / "last" / "last.jpeg").write_bytes(next(synthetic_files(1, 225)))
@@ -237,7 +238,7 @@ def here(limit: int, images: int, full_size: int, originals: Path | None, rows: 
         limited(limit << 20) as group,
     ):
         words = ("watch", folder, "--results", folder.with_name("results"), "--once", "--bundle", "compact")
-        environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         process = group.start(sys.executable, "-m", "edge_runtime", *words, environment=environment)
         said, _ = process.communicate()
         return Here(group.peak, group.kills, process.returncode, said.splitlines()[-1])
@@ -285,7 +286,7 @@ def main(words: Sequence[str]) -> int:
             return 0 if found.status == found.oom_kill == 0 else 1
         image = make_image(said.architecture)
         result = run(image, limit=said.limit, images=said.images, full_size=said.full_size, originals=said.originals)
-    except (CannotBootError, CannotLimitError) as error:
+    except (UnavailableError, CannotLimitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(asdict(result), indent=1))

@@ -20,9 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.system.device import RESULTS, ROOT, SAMPLES, Device
-from tools.boot_systemd import PYTHONS, CannotBootError, booted, make_untouched_root
+from tools.boot_systemd import booted
 from tools.deb.__main__ import make, project_version, source_date
-from tools.deb.wheels import MACHINES, CannotBuildError
+from tools.deb.wheels import CannotBuildError
+from tools.debian import MACHINES, PYTHONS, UnavailableError
+from tools.debian_root import make_untouched_root
 
 EARLIER = "0.0.1"
 """A version of the same tree that counts as an earlier one."""
@@ -47,7 +49,7 @@ def untouched(release: str = "bookworm", architecture: str = HERE) -> Iterator[D
     """A machine as it is after its own installation, with a user anna, and without any network.
 
     Raises:
-        CannotBootError: It cannot be had here.
+        UnavailableError: It cannot be had here.
     """
     foreign = architecture != HERE
     root = make_untouched_root(release, architecture if foreign else "")
@@ -189,7 +191,7 @@ def main(arguments: Sequence[str]) -> int:
             with _told(f"build {' and '.join(versions)} for {chosen.architecture}"):
                 files = make(chosen.architecture, versions, Path(folder), source_date(), compressed=compressed)
             story(files[0], files[1], chosen.release, chosen.architecture)
-    except (CannotBootError, CannotBuildError) as error:
+    except (UnavailableError, CannotBuildError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -8,9 +8,10 @@ import pytest
 
 from tests.system.device import RESULTS, SAMPLES, UNIT, Device
 from tests.system.package import CONFIGURATION, EARLIER, HERE, INCOMING, answered, apt, kept, untouched
-from tools.boot_systemd import PYTHONS, CannotBootError, make_untouched_root
 from tools.deb.__main__ import make, project_version, source_date
 from tools.deb.wheels import CannotFetchError
+from tools.debian import PYTHONS, UnavailableError
+from tools.debian_root import make_untouched_root
 
 RELEASE = "bookworm"
 UNIT_FILE = Path("/etc/systemd/system") / UNIT
@@ -24,7 +25,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     try:
         make_untouched_root(RELEASE)
         return make(HERE, versions, tmp_path_factory.mktemp("deb"), source_date(), pythons=pythons, compressed=False)
-    except (CannotBootError, CannotFetchError) as error:
+    except (UnavailableError, CannotFetchError) as error:
         pytest.skip(str(error))
 
 
@@ -33,7 +34,7 @@ def switched_on() -> Iterator[Device]:
     try:
         with untouched(RELEASE) as device:
             yield device
-    except CannotBootError as error:
+    except UnavailableError as error:
         pytest.skip(str(error))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.boot_systemd import CannotBootError
+from tools.debian import UnavailableError
 from tools.virtual_machine import VirtualMachine, booted, make_image
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def machine() -> Iterator[VirtualMachine]:
         image = make_image(packages=("v4l-utils",))
         with booted(image, memory=1536, shares={"checkout": ROOT}) as machine:
             yield machine
-    except CannotBootError as error:
+    except UnavailableError as error:
         pytest.skip(str(error))
 
 

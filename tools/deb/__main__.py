@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tools.deb.package import NAME, assemble, pack
 from tools.deb.tree import PYTHONS, lay_out
-from tools.deb.wheels import MACHINES, CannotBuildError, build, fetch
+from tools.deb.wheels import CannotBuildError, build, fetch
+from tools.debian import MACHINES
 from tools.environment import ROOT
 
 # Where neither SOURCE_DATE_EPOCH nor git says when: 1 January 2025.

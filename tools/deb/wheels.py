@@ -12,15 +12,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.boot_systemd import CACHE
+from tools.debian import CACHE, MACHINES, keep, pip_options
 from tools.environment import BUILD_LOCK, PIP, ROOT
 
 LOCK = ROOT / "requirements" / "pi.txt"
-# As Debian and as Python call them.
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # The oldest C library that a wheel may ask for and that the package depends on, and all before it.
 GLIBC = (2, 28)
-_OLDEST_GLIBC = 17
 # What the project's wheel is made of; nothing else of a checkout can get into it.
 _SOURCES = ("edge_runtime", "systemd", "pyproject.toml", "README.md", "LICENSE")
 
@@ -43,12 +40,7 @@ def fetch(architecture: str, python: str) -> list[Path]:
     Raises:
         CannotFetchError: Pip could not.
     """
-    machine = MACHINES[architecture]
-    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC[1], _OLDEST_GLIBC - 1, -1)]
-    words = ["download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--implementation=cp"]
-    words += [f"--python-version={python}"]
-    words += [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
-    words += [f"--platform={platform}" for platform in (*platforms, f"manylinux2014_{machine}")]
+    words = ["download", "--no-deps", *pip_options(python, MACHINES[architecture], GLIBC[1])]
     recipe = hashlib.sha256(repr(words).encode() + LOCK.read_bytes()).hexdigest()
     kept = CACHE / f"wheels-{architecture}-{python}-{recipe[:12]}"
     if not kept.exists():
@@ -56,13 +48,7 @@ def fetch(architecture: str, python: str) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as name:
             unfinished = Path(name) / "wheels"
             _pip([*words, "--dest", str(unfinished), "--requirement", str(LOCK)])
-            earlier = list(CACHE.glob(f"wheels-{architecture}-{python}-*"))
-            try:
-                unfinished.rename(kept)
-            except OSError:  # somebody else has fetched them meanwhile
-                return fetch(architecture, python)
-        for path in earlier:
-            shutil.rmtree(path, ignore_errors=True)
+            keep(unfinished, kept, f"wheels-{architecture}-{python}")
     return sorted(kept.glob("*.whl"))
 
 
