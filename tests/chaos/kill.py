@@ -6,7 +6,7 @@ Each start is one moment. A third of them lies in the start itself, from the fir
 could come; half lies in the work, so and so long after the first answer; the rest lies in the idle time after all that
 was there had been answered. Every fiftieth start is one of a fresh interpreter, the others are forks of one that has
 the modules loaded; every tenth has a process of its own for decoding. In ``--heatmaps`` of the starts heat maps are
-written.
+written, and in a quarter files settle for so long that their answers are prepared meanwhile.
 """
 
 import argparse
@@ -27,8 +27,11 @@ from tests.chaos.watcher import Nursery, environment, names_told, nursery
 
 _ROOT = Path(__file__).parents[2]
 _OPTIONS = ("--settle", "0.02")
+# Long enough for the answer to be prepared while the file settles.
+_FORESEEING = ("--settle", "0.15")
 _FRESH = 50  # every so many starts
 _WITH_DECODER = 10
+_FORESEEN = 0.25
 _MOMENTS = {"start": 0.35, "work": 0.5, "idle": 0.15}
 
 
@@ -109,7 +112,8 @@ class Killer:
             self.told += names_told(printed.read())
 
     def _options(self) -> list[str]:
-        return [*_OPTIONS] if self._random.random() < self._heatmaps else [*_OPTIONS, "--no-heatmap"]
+        settling = _FORESEEING if self._random.random() < _FORESEEN else _OPTIONS
+        return [*settling] if self._random.random() < self._heatmaps else [*settling, "--no-heatmap"]
 
     def _put(self, arriving: Sequence[Input]) -> None:
         for one in arriving:

@@ -1,5 +1,6 @@
 """What an answer takes is done while its file settles, and none of it holds for other bytes or another model."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
+from mmap import mmap
 from pathlib import Path
 
 import msgspec
@@ -249,6 +251,27 @@ def test_what_is_written_while_it_settles_is_answered_as_it_is_in_the_end(
     (finding,) = listener.heard
     assert finding.sha256 == sha256(last).hexdigest()
     assert len(engine.seen) == 2
+
+
+def test_what_is_written_unheard_while_it_settles_is_seen(
+    tmp_path: Path, classifier: Classifier, engine: ScriptedEngine
+) -> None:
+    """Through memory, which the system tells nobody of, of the same size, and with its times set back."""
+    data = picture(DARK)
+    other = b"x" * len(data)
+
+    with watching(tmp_path, classifier, settle=1.0) as listener:
+        file = put(tmp_path / "in" / "a.png", data)
+        wait_until(lambda: engine.seen)
+        before = file.stat()
+        with file.open("r+b") as opened, mmap(opened.fileno(), 0) as memory:
+            memory[:] = other
+            memory.flush()
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+            wait_until(lambda: listener.heard)
+
+    (finding,) = listener.heard
+    assert (finding.status, finding.sha256) == ("rejected", sha256(other).hexdigest())
 
 
 def test_what_is_refused_is_refused_while_it_settles(
