@@ -1,9 +1,10 @@
 """Fits the gate's numbers: the atlas to all training radiographs, the features to some, the limits to validation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from convert import calibration, counterexamples, interpreter

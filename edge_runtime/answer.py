@@ -14,7 +14,6 @@ from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
 from edge_runtime.finding import Film, Finding, Label, Model, Types, printable, timestamp
 from edge_runtime.gate.gate import NOT_LIKE_THE_LEARNED
-from edge_runtime.model import heatmap
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
 from edge_runtime.model.engines.interface import RawOutputs
@@ -230,6 +229,8 @@ def drawn(answered: Answered) -> bytes | None:
     """The heat map of an answer as the bytes of a PNG file; ``None`` where there is nothing to draw."""
     if answered.heatmap is not None or answered.grey is None or answered.answer is None:
         return answered.heatmap
+    from edge_runtime.model import heatmap  # not loaded where none is wanted
+
     return heatmap.png(answered.grey, answered.answer)
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from edge_runtime.answer import answer, drawn
 from edge_runtime.clock import SYSTEM_CLOCK, Clock
 from edge_runtime.errors import UsageError
-from edge_runtime.finding import Finding, to_json, with_heatmap
-from edge_runtime.model import heatmap
+from edge_runtime.finding import HEATMAP_SUFFIX, Finding, to_json, with_heatmap
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.options import add_model_arguments, add_operating_point_argument, classifier_of, configuration
 from edge_runtime.radiograph.careful import decode
@@ -121,7 +120,7 @@ def save_heatmap(png: bytes, folder: Path, name: str) -> Path:
         UsageError: It cannot be written.
     """
     for number in itertools.count(1):
-        path = folder / f"{name}{'' if number == 1 else f'.{number}'}{heatmap.SUFFIX}"
+        path = folder / f"{name}{'' if number == 1 else f'.{number}'}{HEATMAP_SUFFIX}"
         try:
             if _write_new(path, png) or path.read_bytes() == png:
                 break
@@ -154,7 +153,7 @@ def _images_below(folder: Path) -> Iterator[Path]:
     for directory, _, names in os.walk(folder, onerror=refuse):
         for name in names:
             path = Path(directory, name)
-            if path.suffix.lower() in IMAGE_SUFFIXES and not name.endswith(heatmap.SUFFIX) and path.is_file():
+            if path.suffix.lower() in IMAGE_SUFFIXES and not name.endswith(HEATMAP_SUFFIX) and path.is_file():
                 yield path
 
 

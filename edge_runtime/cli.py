@@ -82,10 +82,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="print the version and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Where one is named the others are not made, nor loaded: starting fast matters more on a small board than anything.
+    named = words[0] if words and words[0] in _COMMANDS else None
     for name, purpose in _COMMANDS.items():
-        command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.", epilog=NOTICE)
-        if name in words:  # the others stay unloaded: starting fast matters more on a small board than anything here
-            _module(name).add_arguments(command)
+        if named in (None, name):
+            command = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.", epilog=NOTICE)
+            if name in words:
+                _module(name).add_arguments(command)
     return parser
 
 

@@ -12,6 +12,8 @@ from msgspec import Meta
 
 SCHEMA: Final = "edge-pneumo/finding/1"
 NOTICE = "Research software, not a medical device."
+HEATMAP_SUFFIX: Final = ".heatmap.png"
+"""Of the heat map beside a finding."""
 
 Label = Literal["NORMAL", "PNEUMONIA"]
 Status = Literal["classified", "rejected"]

@@ -254,6 +254,10 @@ def engine_of(
         engine = choose_engine(opened, settings.threads, settings.engine, warn=warn, proven=proven)
     if bare or settings.accelerator == "cpu":
         return engine
+    from edge_runtime.model.engines.edgetpu_devices import find_devices
+
+    if settings.accelerator == "auto" and not find_devices():
+        return engine
     from edge_runtime.model import accelerator
 
     engine = accelerator.accelerate(engine, opened, settings.accelerator, tell or accelerator.TellWarning(warn))

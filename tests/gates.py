@@ -1,8 +1,7 @@
 """A gate with its limits wide open, for tests whose radiographs are noise or one grey."""
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from edge_runtime.gate.atlas import SIZE, Atlas
 from edge_runtime.gate.features import FeatureStatistics

@@ -144,10 +144,9 @@ def edge_tpus(root: Path | None = None) -> Iterator[Accelerate]:
     Args:
         root: Where ``sys`` and ``dev`` lie; ``None`` for where a watcher looks.
     """
-    from edge_runtime.model import accelerator
     from edge_runtime.model.engines.edgetpu import EdgeTpuEngine, library_name
 
-    for device in find_devices(root or accelerator.ROOT):
+    for device in find_devices(root):
         yield partial(EdgeTpuEngine, device=device.name, library=library_name())
 
 

@@ -8,10 +8,10 @@ draws: turned, inverted, cut, shuffled and tiled ones, noise, shapes, phantoms. 
 multiplications, where the network costs fifteen thousand million.
 """
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +24,7 @@ _FLOOR = 9.0  # grey levels squared: what is flatter than this is not blown up t
 Float32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Atlas:
+class Atlas(msgspec.Struct, frozen=True, eq=False):
     """What the converter fitted; ``k`` components, ``h`` random features.
 
     Attributes:

@@ -4,16 +4,14 @@ The Mahalanobis distance to the nearest of the classes under a covariance shared
 arXiv:1807.03888), shrunk towards the identity (Ledoit and Wolf 2004, doi 10.1016/S0047-259X(03)00096-4).
 """
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.gate.statistics import FARTHEST
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureStatistics:
+class FeatureStatistics(msgspec.Struct, frozen=True, eq=False):
     """What the converter fitted to pooled features of ``c`` channels; ``p`` components, ``m`` classes.
 
     Attributes:

@@ -1,9 +1,9 @@
 """What can be seen of a picture without knowing what it shows: its exposure, contrast, sharpness and grey levels."""
 
 import math
-from dataclasses import dataclass, fields
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +14,7 @@ _SIZE = 224
 _COARSE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(msgspec.Struct, frozen=True):
     """Of one picture, or as limits of all.
 
     Attributes:
@@ -73,8 +72,7 @@ def square(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """The least and the most that a radiograph shows of each statistic."""
 
     least: Statistics
@@ -103,7 +101,7 @@ def judge(found: Statistics, limits: Limits) -> tuple[float, str | None]:
 
 def as_array(statistics: Statistics) -> NDArray[np.float64]:
     """The statistics in the order of their fields."""
-    return np.array([getattr(statistics, field.name) for field in fields(Statistics)], np.float64)
+    return np.array([getattr(statistics, field.name) for field in msgspec.structs.fields(Statistics)], np.float64)
 
 
 def from_array(values: NDArray[np.float64]) -> Statistics:

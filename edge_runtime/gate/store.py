@@ -1,9 +1,9 @@
 """The gate's numbers as one ``.npz``, the bundle's member ``gate.npz``."""
 
 import io
-from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +17,7 @@ _EIGHT_BITS: Final = frozenset({"atlas.directions", "atlas.hidden"})
 _STEP: Final = ".step"  # after the name of an array of integers, what one is worth in each row
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gate:
+class Gate(msgspec.Struct, frozen=True, eq=False):
     """What tells a readable frontal chest radiograph from anything else, as the converter fitted it."""
 
     limits: Limits
@@ -31,7 +30,7 @@ def to_bytes(gate: Gate) -> bytes:
     arrays: dict[str, NDArray[Any]] = {"limits": np.stack([as_array(gate.limits.least), as_array(gate.limits.most)])}
     for part in ("atlas", "features"):
         numbers = getattr(gate, part)
-        for field in fields(numbers):
+        for field in msgspec.structs.fields(numbers):
             name = f"{part}.{field.name}"
             value = np.asarray(getattr(numbers, field.name))
             if name in _EIGHT_BITS:
@@ -88,7 +87,7 @@ def _features(arrays: dict[str, NDArray[Any]]) -> FeatureStatistics:
 
 def _part(name: str, kind: type, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in fields(kind):
+    for field in msgspec.structs.fields(kind):
         value = arrays[f"{name}.{field.name}"]
         if not np.isfinite(value).all():
             raise ValueError(f"the gate's {name}.{field.name} is not finite")

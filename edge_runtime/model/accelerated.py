@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +16,7 @@ from edge_runtime.model.classifier import is_reproduced, verify_golden
 from edge_runtime.model.engines.interface import Engine, Quantization, RawOutputs, Runner
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
+class Intervals(msgspec.Struct, frozen=True):
     """In seconds.
 
     Attributes:
@@ -87,7 +86,7 @@ class AcceleratedEngine:
         tell: Tell,
         *,
         is_final: bool = False,
-        intervals: Intervals = Intervals(),
+        intervals: Intervals = Intervals(),  # noqa: B008  frozen
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.tell = tell

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from edge_runtime.health.health import Health
     from edge_runtime.model.engines.edgetpu import EdgeTpuEngine
 
-ROOT = Path("/")
 Open = Callable[[Bundle, str], "EdgeTpuEngine"]
 
 
@@ -71,12 +70,11 @@ def accelerate(
         choice: ``cpu`` for that alone; ``auto`` for an Edge TPU where this machine has one, else the CPU without a
             word; ``edgetpu`` to miss it where there is none, and to look for one again and again.
         tell: Told why an Edge TPU does not answer, and when it does.
-        root: Where ``sys`` and ``dev`` lie; ``None`` for ``ROOT``.
+        root: Where ``sys`` and ``dev`` lie; ``None`` for ``edgetpu_devices.ROOT``.
     """
-    place = root or ROOT
-    if choice == "cpu" or (choice == "auto" and not find_devices(place)):
+    if choice == "cpu" or (choice == "auto" and not find_devices(root)):
         return cpu
-    opens = partial(open_proven, bundle, root=place)
+    opens = partial(open_proven, bundle, root=root)
     return AcceleratedEngine(cpu, bundle, opens, tell, is_final=bundle.compiled is None)
 
 
@@ -101,7 +99,7 @@ def give_up(engine: Engine) -> None:
 def open_proven(
     bundle: Bundle,
     *,
-    root: Path = Path("/"),
+    root: Path | None = None,
     open_device: Open | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> "EdgeTpuEngine":
@@ -109,7 +107,7 @@ def open_proven(
 
     Args:
         bundle: The model.
-        root: Where ``sys`` and ``dev`` lie.
+        root: Where ``sys`` and ``dev`` lie; ``None`` for ``edgetpu_devices.ROOT``.
         open_device: Opens the one of that name, or any where that is empty.
         environment: May name another library.
 

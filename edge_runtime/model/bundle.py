@@ -21,7 +21,6 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -147,8 +146,7 @@ class BundleInfo(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"the default operating point {self.default_operating_point!r} is not among its own")
 
 
-@dataclass(frozen=True, slots=True)
-class Golden:
+class Golden(msgspec.Struct, frozen=True):
     """Inputs, and the exact outputs an engine must give for them.
 
     Attributes:
@@ -175,8 +173,7 @@ class Golden:
                 raise ValueError(f"golden {name} are {array.dtype} of shape {array.shape}")
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """A bundle that has been read and checked.
 
     Attributes:
@@ -194,12 +191,15 @@ class Bundle:
     path: Path
     info: BundleInfo
     sha256: str
-    tflite: bytes = field(repr=False)
-    golden: Golden = field(repr=False)
-    parity: dict[str, Any] = field(repr=False)
-    calibration: dict[str, Any] = field(repr=False)
-    gate: Gate = field(repr=False)
+    tflite: bytes
+    golden: Golden
+    parity: dict[str, Any]
+    calibration: dict[str, Any]
+    gate: Gate
     compiled: Compiled | None = None
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.path}, {self.info.name})"  # and not all that is in it
 
 
 def read(path: Path) -> Bundle:

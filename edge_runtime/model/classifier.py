@@ -1,7 +1,6 @@
 """What the model's numbers mean: logits to a label, a calibrated probability and the evidence for it."""
 
 import sys
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -146,8 +145,7 @@ def evidence_map(
     return (difference / temperature + entropy).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenReport:
+class GoldenReport(msgspec.Struct, frozen=True):
     """How an engine's outputs compare with the converter's.
 
     Attributes:

@@ -10,8 +10,6 @@ from edge_runtime.finding import NOTICE
 from edge_runtime.model.classifier import Answer
 from edge_runtime.model.lettering import write
 
-SUFFIX = ".heatmap.png"
-
 # Long side of the radiograph in pixels: larger ones are reduced, and of smaller ones each pixel is drawn as a square of
 # so many that they come near the size at which the legend can be read.
 _LONGEST, _USUAL = 1024, 512

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from edge_runtime.model import heatmap
+from edge_runtime.finding import HEATMAP_SUFFIX
 
 FINDING: Final = b".json"
-_HEATMAP: Final = heatmap.SUFFIX.encode()
+_HEATMAP: Final = HEATMAP_SUFFIX.encode()
 
 IMPOSSIBLE: Final = frozenset(
     {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.EXDEV}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.file_state import FileState
-from edge_runtime.model import heatmap
+from edge_runtime.finding import HEATMAP_SUFFIX
 from edge_runtime.sources import beneath
 
 _GONE = beneath.SWAPPED | {errno.ENOENT}
 
 _IGNORED_SUFFIXES = (
-    heatmap.SUFFIX,
+    HEATMAP_SUFFIX,
     ".part",
     ".partial",
     ".tmp",

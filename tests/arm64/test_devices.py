@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.model.heatmap import SUFFIX
+from edge_runtime.finding import HEATMAP_SUFFIX
 from tests.arm64.conftest import THOROUGH
 from tests.arm64.devices import SAMPLES, Answers, Here, printed
 
@@ -77,8 +77,8 @@ def test_heat_maps_look_the_same(answers: Answers, here: Here) -> None:
     answers.watch.result()
 
     for sample in SAMPLES[::4]:
-        there = levels(answers.results / f"{sample.name}{SUFFIX}")
-        expected = levels(here.heatmaps / f"{sample.name}{SUFFIX}")
+        there = levels(answers.results / f"{sample.name}{HEATMAP_SUFFIX}")
+        expected = levels(here.heatmaps / f"{sample.name}{HEATMAP_SUFFIX}")
         difference = np.abs(there - expected)
         assert there.shape == expected.shape
         # Of 255 levels. OpenCV enlarges real numbers otherwise, which the square root of weak evidence makes a step or

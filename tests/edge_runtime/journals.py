@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from edge_runtime.file_state import FileState
-from edge_runtime.finding import Finding, timestamp, to_json
+from edge_runtime.finding import HEATMAP_SUFFIX, Finding, timestamp, to_json
 from edge_runtime.journal.journal import Entry, Journal, Record, Seen
 from edge_runtime.locate import JOURNAL
-from edge_runtime.model import heatmap
 from tests.edge_runtime.findings import MOMENT, classified
 
 STATE = FileState(size=10, mtime_ns=1, ctime_ns=5, inode=7, mode=stat.S_IFREG | 0o644)
@@ -54,7 +53,7 @@ class Filler:
             path = self.path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(to_json(finding))
-            self.path(name, heatmap.SUFFIX.encode()).write_bytes(b"a picture" * 10)
+            self.path(name, HEATMAP_SUFFIX.encode()).write_bytes(b"a picture" * 10)
         record(self.journal, name, STATE, finding, name + b".json")
         return name
 

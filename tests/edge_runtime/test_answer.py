@@ -1,11 +1,11 @@
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge_runtime.answer import answer

@@ -7,9 +7,10 @@ module ``apex`` has made ``/dev/apex_N`` of it.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+import msgspec
 
 LIBRARY: Final = "libedgetpu.so.1"
 LIBRARY_VARIABLE: Final = "EDGE_PNEUMO_EDGETPU_LIBRARY"
@@ -20,11 +21,13 @@ _PCI: Final = ("0x1ac1", "0x089a")
 # Where Debian and its like keep libraries, and where those of one's own go.
 _LIBRARY_FOLDERS: Final = ("usr/lib/*-linux-gnu*", "usr/lib", "usr/lib64", "usr/local/lib", "lib/*-linux-gnu*", "lib")
 
+ROOT = Path("/")
+"""Where ``sys`` and ``dev`` lie, if nothing else is said."""
+
 Bus = Literal["pci", "usb"]
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     """An Edge TPU.
 
     Attributes:
@@ -49,13 +52,14 @@ class Device:
         return f"{self.bus}:{self.number}"
 
 
-def find_devices(root: Path = Path("/")) -> tuple[Device, ...]:
+def find_devices(root: Path | None = None) -> tuple[Device, ...]:
     """The Edge TPUs there are, those on PCIe first; they answer sooner.
 
     Args:
-        root: Where ``sys`` and ``dev`` lie.
+        root: Where ``sys`` and ``dev`` lie; ``None`` for ``ROOT``.
     """
-    return *_on_pci(root), *_on_usb(root)
+    place = root or ROOT
+    return *_on_pci(place), *_on_usb(place)
 
 
 def find_library(root: Path = Path("/")) -> Path | None:

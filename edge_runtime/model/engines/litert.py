@@ -4,9 +4,9 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +28,7 @@ _STDERR = 2
 InterpreterFactory = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(msgspec.Struct, frozen=True):
     """An installed interpreter: what to call it, how to make one, and how far from the golden vectors it may be."""
 
     name: str

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge_runtime.gate import after
 from edge_runtime.gate.features import compressed, distances

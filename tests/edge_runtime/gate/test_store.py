@@ -1,9 +1,9 @@
 import io
 import zipfile
-from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from msgspec.structs import fields, replace
 
 from edge_runtime.gate.store import Gate, from_bytes, halved, in_eight_bits, to_bytes
 from tests.gates import wide_open

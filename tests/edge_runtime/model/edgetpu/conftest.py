@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.model import accelerator, bundle
+from edge_runtime.model import bundle
 from edge_runtime.model.bundle import Bundle
+from edge_runtime.model.engines import edgetpu_devices
 from edge_runtime.model.engines.edgetpu_devices import LIBRARY_VARIABLE
 from tests.edge_runtime.model.edgetpu import coral
 from tests.edge_runtime.model.edgetpu.coral import Coral
@@ -46,6 +47,6 @@ def device(root: Path, compiled: Bundle) -> Iterator[Coral]:
 
 @pytest.fixture
 def plugged_in(root: Path, library: Path, device: Coral, monkeypatch: pytest.MonkeyPatch) -> Coral:
-    monkeypatch.setattr(accelerator, "ROOT", root)
+    monkeypatch.setattr(edgetpu_devices, "ROOT", root)
     monkeypatch.setenv(LIBRARY_VARIABLE, str(library))
     return device

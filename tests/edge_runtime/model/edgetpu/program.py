@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from edge_runtime import cli
-from edge_runtime.model import accelerator
+from edge_runtime.model.engines import edgetpu_devices
 
 if __name__ == "__main__":
-    accelerator.ROOT = Path(sys.argv[1])  # in a process of its own: nobody else sees it
+    edgetpu_devices.ROOT = Path(sys.argv[1])  # in a process of its own: nobody else sees it
     sys.exit(cli.main(sys.argv[2:]))
