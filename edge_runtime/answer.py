@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import gate
-from edge_runtime.camera import chunk
 from edge_runtime.clock import Clock
 from edge_runtime.errors import ImageError
-from edge_runtime.finding import Film, Finding, Label, Model, Types, printable, timestamp
+from edge_runtime.finding import FILM_KEYWORD, Film, Finding, Label, Model, Types, printable, timestamp
 from edge_runtime.gate.gate import NOT_LIKE_THE_LEARNED
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Answer, Classifier
@@ -108,7 +107,7 @@ def open_radiograph(
     begin = clock.seconds()
     stages = {} if read_milliseconds is None else {"read": read_milliseconds}
     sha256 = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
-    film = chunk.read(data) if isinstance(data, bytes) else None
+    film = _film(data) if isinstance(data, bytes) else None
     grey, pixels, reason = None, None, None
     try:
         if isinstance(data, ImageError):
@@ -118,8 +117,8 @@ def open_radiograph(
         start = clock.seconds()
         grey = (decoder or decode)(data, least=least_sides(bundle))
         stages["decode"] = clock.milliseconds_since(start)
-        if film is not None and (poor := chunk.refusal(film)) is not None:
-            raise ImageError(poor)
+        if film is not None:
+            _refuse_poor(film)
         start = clock.seconds()
         pixels = prepare(grey, bundle.info.input.height, bundle.info.input.width)
         stages["prepare"] = clock.milliseconds_since(start)
@@ -129,6 +128,21 @@ def open_radiograph(
         reason = TOO_LARGE
     stages["total"] = (read_milliseconds or 0.0) + clock.milliseconds_since(begin)
     return Opened(source, sha256, grey, pixels, reason, received, stages, film=film)
+
+
+def _film(data: bytes) -> Film | None:
+    if FILM_KEYWORD not in data:
+        return None
+    from edge_runtime.camera import chunk  # loaded where a camera is at work
+
+    return chunk.read(data)
+
+
+def _refuse_poor(film: Film) -> None:
+    from edge_runtime.camera import chunk
+
+    if (poor := chunk.refusal(film)) is not None:
+        raise ImageError(poor)
 
 
 def screened_radiograph(opened: Opened, screening: gate.Screening | None) -> Opened:

@@ -14,6 +14,8 @@ SCHEMA: Final = "edge-pneumo/finding/1"
 NOTICE = "Research software, not a medical device."
 HEATMAP_SUFFIX: Final = ".heatmap.png"
 """Of the heat map beside a finding."""
+FILM_KEYWORD: Final = b"edge-pneumo-film"
+"""Of the text chunk in which a PNG carries a ``Film``."""
 
 Label = Literal["NORMAL", "PNEUMONIA"]
 Status = Literal["classified", "rejected"]

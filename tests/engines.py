@@ -68,4 +68,4 @@ def bundle_without_model(
         np.zeros((2, 14, 14, 3), np.int8),
         np.zeros((2, CHANNELS), np.int8),
     )
-    return Bundle(Path("scripted.tflite"), info, "a" * 64, b"", golden, {}, {}, gate or wide_open(CHANNELS))
+    return Bundle(Path("scripted.tflite"), info, "a" * 64, b"", lambda: golden, {}, {}, gate or wide_open(CHANNELS))

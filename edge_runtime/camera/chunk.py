@@ -12,10 +12,8 @@ from typing import Final
 import msgspec
 
 from edge_runtime.film.quality import is_blurred
-from edge_runtime.finding import Film
+from edge_runtime.finding import FILM_KEYWORD, Film
 from edge_runtime.radiograph import png
-
-KEYWORD: Final = b"edge-pneumo-film"
 
 _MOST_BYTES: Final = 4096
 _HEADER_END: Final = len(png.START) + 25
@@ -26,14 +24,14 @@ def put(data: bytes, film: Film) -> bytes:
     import json  # by the camera's thread alone
 
     # A text chunk holds Latin-1, so that other characters are escaped.
-    body = KEYWORD + b"\0" + json.dumps(msgspec.to_builtins(film)).encode("ascii")
+    body = FILM_KEYWORD + b"\0" + json.dumps(msgspec.to_builtins(film)).encode("ascii")
     chunk = struct.pack(">I", len(body)) + b"tEXt" + body + struct.pack(">I", zlib.crc32(b"tEXt" + body))
     return data[:_HEADER_END] + chunk + data[_HEADER_END:]
 
 
 def read(data: bytes) -> Film | None:
     """What the chunk says; ``None`` where there is none to be believed. Never raises."""
-    words = png.text(data, KEYWORD, _MOST_BYTES)
+    words = png.text(data, FILM_KEYWORD, _MOST_BYTES)
     if words is None:
         return None
     try:

@@ -20,7 +20,8 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -181,7 +182,7 @@ class Bundle(msgspec.Struct, frozen=True):
         info: What the model is.
         sha256: Of the whole file.
         tflite: The model alone; its hash has been compared.
-        golden: Inputs with the outputs they must give.
+        vectors: Reads the golden vectors; most commands need none.
         parity: The converter's comparison with the float model.
         calibration: The images that set the integer ranges.
         gate: What is refused.
@@ -192,11 +193,20 @@ class Bundle(msgspec.Struct, frozen=True):
     info: BundleInfo
     sha256: str
     tflite: bytes
-    golden: Golden
+    vectors: Callable[[], Golden]
     parity: dict[str, Any]
     calibration: dict[str, Any]
     gate: Gate
     compiled: Compiled | None = None
+
+    @property
+    def golden(self) -> Golden:
+        """Inputs with the outputs they must give, read anew each time.
+
+        Raises:
+            BundleError: They are damaged.
+        """
+        return self.vectors()
 
     def __repr__(self) -> str:
         return f"Bundle({self.path}, {self.info.name})"  # and not all that is in it
@@ -226,11 +236,8 @@ def read(path: Path) -> Bundle:
         digest = hashlib.sha256(tflite)
         if digest.hexdigest() != info.tflite_sha256:
             raise BundleError(f"{path} is damaged: the model's checksum is not the recorded one; {_GET_AGAIN}")
-        with np.load(io.BytesIO(members["golden.npz"]), allow_pickle=False) as arrays:
-            golden = Golden(arrays["pixels"], arrays["scores"], arrays["maps"], arrays["features"])
-        _check_golden(golden, info)
         gate = gate_store.from_bytes(members["gate.npz"])
-        _check_gate(gate, golden)
+        vectors = partial(_read_golden, members["golden.npz"], info, gate, path)
         parity = msgspec.json.decode(members["parity.json"], type=dict[str, Any])
         calibration = msgspec.json.decode(members["calibration.json"], type=dict[str, Any])
         found = compiled.decode(members.get(compiled.INFO), info.tflite_sha256)
@@ -249,7 +256,7 @@ def read(path: Path) -> Bundle:
         info=info,
         sha256=digest.hexdigest(),
         tflite=tflite,
-        golden=golden,
+        vectors=vectors,
         parity=parity,
         calibration=calibration,
         gate=gate,
@@ -349,6 +356,17 @@ def write(
         part.unlink(missing_ok=True)
         raise
     return info
+
+
+def _read_golden(data: bytes, info: BundleInfo, gate: Gate, path: Path) -> Golden:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            golden = Golden(arrays["pixels"], arrays["scores"], arrays["maps"], arrays["features"])
+        _check_golden(golden, info)
+        _check_gate(gate, golden)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, KeyError, ValueError) as error:
+        raise BundleError(f"{path} is damaged (its golden vectors cannot be read: {error}); {_GET_AGAIN}") from error
+    return golden
 
 
 def _check_golden(golden: Golden, info: BundleInfo) -> None:

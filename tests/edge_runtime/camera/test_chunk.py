@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.camera import chunk
-from edge_runtime.finding import Film
+from edge_runtime.finding import FILM_KEYWORD, Film
 from edge_runtime.radiograph import careful
 from tests.fuzz import forms
 
@@ -16,7 +16,7 @@ FILM = Film(sharpness=0.5, glare=0.02, inverted=True, grade="fair", camera="/dev
 WORDS = b'{"sharpness":0.5,"glare":0.02,"inverted":true,"grade":"fair","camera":"/dev/video0"}'
 
 
-def png(words: bytes, *, keyword: bytes = chunk.KEYWORD, kind: bytes = b"tEXt") -> bytes:
+def png(words: bytes, *, keyword: bytes = FILM_KEYWORD, kind: bytes = b"tEXt") -> bytes:
     return forms.png(before=forms.chunk(kind, keyword + b"\0" + words))
 
 
@@ -60,9 +60,9 @@ FOREIGN = {
     "compressed": png(zlib.compress(WORDS), kind=b"zTXt"),
     "another keyword": png(WORDS, keyword=b"edge-pneumo-films"),
     "wrong checksum": png(WORDS).replace(b"fair", b"good"),
-    "behind the pixels": forms.png(after=forms.chunk(b"tEXt", chunk.KEYWORD + b"\0" + WORDS)),
+    "behind the pixels": forms.png(after=forms.chunk(b"tEXt", FILM_KEYWORD + b"\0" + WORDS)),
     "behind many others": forms.png(
-        before=forms.chunk(b"tEXt", b"x\0y") * 100 + forms.chunk(b"tEXt", chunk.KEYWORD + b"\0" + WORDS)
+        before=forms.chunk(b"tEXt", b"x\0y") * 100 + forms.chunk(b"tEXt", FILM_KEYWORD + b"\0" + WORDS)
     ),
     "no end to it": forms.put(png(WORDS), 33, struct.pack(">I", 0xFFFFFFFF)),
 }

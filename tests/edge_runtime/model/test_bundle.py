@@ -237,7 +237,6 @@ def test_the_gate_is_that_of_the_model(tmp_path: Path) -> None:
         {"operating_points": {"balanced": {"threshold": 1.5}}},
         {"uncertain": {"low": 0.6, "high": 0.4}},
         {"default_operating_point": "unheard-of"},
-        {"input": {"height": 160, "width": 160, "channels": 1}},
     ],
 )
 def test_impossible_metadata_is_refused(toy: Path, change: dict[str, Any]) -> None:
@@ -245,6 +244,14 @@ def test_impossible_metadata_is_refused(toy: Path, change: dict[str, Any]) -> No
 
     with pytest.raises(BundleError, match="is damaged"):
         bundle.read(toy)
+
+
+def test_golden_vectors_of_another_input_are_refused_when_they_are_wanted(toy: Path) -> None:
+    replace_info(toy, {"input": {"height": 160, "width": 160, "channels": 1}})
+    read = bundle.read(toy)
+
+    with pytest.raises(BundleError, match=r"is damaged \(its golden vectors cannot be read: golden vectors .*224"):
+        _ = read.golden
 
 
 def test_a_bundle_cut_off_anywhere_is_refused(toy: Path) -> None:

@@ -25,7 +25,7 @@ def compiled_bundle() -> Bundle:
         BUNDLE.info,
         BUNDLE.sha256,
         b"",
-        BUNDLE.golden,
+        BUNDLE.vectors,
         {},
         {},
         BUNDLE.gate,
