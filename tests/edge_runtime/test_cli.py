@@ -152,23 +152,17 @@ def test_the_package_runs_as_a_module(as_a_module: list[str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_output_for_which_there_is_no_room_is_a_sentence(tiny_bundle: Path, radiograph: Path) -> None:
+def test_output_for_which_there_is_no_room_is_a_sentence(as_a_module: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge_runtime", "classify", radiograph, "--bundle", tiny_bundle],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        done = subprocess.run(as_a_module, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 
     sentence = "error: the output cannot be written (No space left on device); make room there\n"
     assert (done.returncode, done.stderr) == (2, sentence)
 
 
-def test_the_process_ends_with_what_the_command_says_and_all_it_printed(tiny_bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "edge_runtime", "classify", tmp_path / "a.png", "--json", "--bundle", tiny_bundle]
+def test_the_process_ends_with_what_the_command_says(as_a_module: list[str], radiograph: Path) -> None:
+    radiograph.write_bytes(b"no picture")
 
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(as_a_module, capture_output=True, text=True, check=False)
 
     assert (done.returncode, json.loads(done.stdout)["status"], done.stderr) == (1, "rejected", "")
