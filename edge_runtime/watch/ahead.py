@@ -12,27 +12,21 @@ radiographs a pool of decoders was slower than this.
 import queue
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from edge_runtime.answer import Opened, Screen, open_radiograph
+from edge_runtime.answer import Opened, Screen
 from edge_runtime.clock import Clock
-from edge_runtime.errors import ImageError
-from edge_runtime.gate import ScreenedHere
 from edge_runtime.health.health import Health
-from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph.decode import Abandoned, Decode
 from edge_runtime.sources import Source, Work
 from edge_runtime.watch.foresight import Foreseen, Foresight
-from edge_runtime.watch.prepared import Prepared
+from edge_runtime.watch.opening import Ahead, Known, Opening
 
 # Radiographs decoded ahead: enough to hide the decoding, few enough that large ones do not fill the memory.
 _AHEAD: Final = 1
 _TICK_SECONDS: Final = 0.25
 
-Known = TypeVar("Known")
 Item = TypeVar("Item")
 
 
@@ -45,23 +39,6 @@ class Underway:
     def is_any(self) -> bool:
         """Whether one is on its way."""
         return self.found > self.left + self.inferred
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ahead(Generic[Known]):
-    """A radiograph that can be inferred.
-
-    Attributes:
-        work: The file.
-        prepared: Its content.
-        known: What ``look_up`` found.
-        foreseen: What was prepared of it while it settled; by the time this is had the engine has been asked.
-    """
-
-    work: Work
-    prepared: Prepared
-    known: Known
-    foreseen: Foreseen | None = None
 
 
 def read_ahead(
@@ -101,7 +78,16 @@ def read_ahead(
     abandoned = threading.Event()
     told = Health(clock=clock) if health is None else health
     counts = Underway() if underway is None else underway
-    kept = Foresight(lambda: False, clock=clock) if foresight is None else foresight
+    opening = Opening(
+        source,
+        current,
+        clock,
+        look_up,
+        health=told,
+        decoder=decoder,
+        screen=screen,
+        foresight=Foresight(lambda: False, clock=clock) if foresight is None else foresight,
+    )
 
     def put(item: Ahead[Known] | Foreseen | BaseException | None) -> None:
         while not abandoned.is_set():
@@ -111,49 +97,11 @@ def read_ahead(
                 pass
         return None
 
-    def begin(opened: Opened, classifier: Classifier) -> Prepared:
-        if opened.grey is None or opened.pixels is None:
-            return Prepared(opened, None, classifier)
-        screening = (screen or partial(ScreenedHere, clock=clock))(opened.grey, classifier.bundle.gate)
-        return Prepared(opened, screening, classifier)
-
-    def read(work: Work) -> tuple[bytes | OSError | ImageError | None, float]:
-        start = clock.seconds()
-        data = source.read(work)
-        milliseconds = clock.milliseconds_since(start)
-        told.moved("read-ahead")
-        return data, milliseconds
-
-    def foresee(work: Work) -> Foreseen | None:
-        if not kept.has_room(work.key):
-            return None
-        data, milliseconds = read(work)
-        if data is None:
-            return None
-        classifier = current()
-        opened = _open(work, data, classifier.bundle, clock, milliseconds, decoder)
-        return kept.keep(work.key, begin(opened, classifier))
-
-    def open_(work: Work) -> Ahead[Known] | None:
-        data, milliseconds = read(work)
-        if data is None:
-            return None
-        classifier = current()
-        foreseen = kept.take(work.key, data, classifier)
-        if foreseen is not None:
-            prepared = foreseen.prepared_for(work, milliseconds)
-            return Ahead(work, prepared, look_up(work, prepared.unscreened, classifier), foreseen)
-        opened = _open(work, data, classifier.bundle, clock, milliseconds, decoder)
-        told.moved("read-ahead")
-        del data
-        known = look_up(work, opened, classifier)
-        return Ahead(work, begin(opened, classifier) if known is None else Prepared(opened, None, classifier), known)
-
     def produce() -> None:
         try:
             for work in source.work(stop):
                 counts.found += not work.is_settling
-                item = foresee(work) if work.is_settling else open_(work)
+                item = opening.foresee(work) if work.is_settling else opening.open(work)
                 if item is not None:
                     put(item)
                     del item  # else picture and model stay in memory until the next one has come
@@ -191,30 +139,3 @@ def _next(ready: "queue.Queue[Item]", health: Health) -> Item:
             return ready.get(timeout=_TICK_SECONDS)
         except queue.Empty:
             health.beat_with("read-ahead")
-
-
-def _open(
-    work: Work,
-    data: bytes | OSError | ImageError,
-    bundle: Bundle,
-    clock: Clock,
-    read: float,
-    decoder: Decode | None,
-) -> Opened:
-    open_ = partial(
-        open_radiograph,
-        work.source,
-        bundle=bundle,
-        clock=clock,
-        received=work.received,
-        read_milliseconds=read,
-        decoder=decoder,
-    )
-    try:
-        return open_(data)
-    except Abandoned:
-        raise
-    except Exception as error:
-        # A fault of ours or of the decoder's: one such file must not keep all the others from being answered.
-        reason = ImageError(f"the decoder failed on it ({type(error).__name__}: {error})")
-        return open_(reason)

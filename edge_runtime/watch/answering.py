@@ -1,7 +1,8 @@
 """Watching: a source yields work, the classifier answers, the journal remembers, the sinks tell.
 
 Three stages at work at the same time, each in its own thread, with little between them: ``ahead`` finds, reads and
-decodes; the thread that calls ``watch`` owns the interpreter; ``behind`` writes.
+decodes; the thread that calls ``watch`` owns the interpreter; ``behind`` writes. A file that still settles goes through
+the first two, so that its answer is there when it is complete (``foresight``).
 """
 
 import sqlite3

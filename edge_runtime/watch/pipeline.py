@@ -17,11 +17,12 @@ from edge_runtime.radiograph.decode import Abandoned, Decode
 from edge_runtime.sinks import Sink
 from edge_runtime.sinks.files import ResultsFolder
 from edge_runtime.sources import Source
-from edge_runtime.watch.ahead import Ahead, Underway, read_ahead
+from edge_runtime.watch.ahead import Underway, read_ahead
 from edge_runtime.watch.behind import GROUP, Chores, WriteBehind
 from edge_runtime.watch.foresight import Foreseen, Foresight
 from edge_runtime.watch.insist import Insistence, InterruptedPauseError
 from edge_runtime.watch.known import InHand, Known, Memory, Original, answer_again
+from edge_runtime.watch.opening import Ahead
 from edge_runtime.watch.outcome import Outcome
 from edge_runtime.watch.prepared import Prepared
 

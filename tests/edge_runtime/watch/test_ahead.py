@@ -12,8 +12,9 @@ from edge_runtime.health.health import Health
 from edge_runtime.model import bundle
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.sources import Source, Work
-from edge_runtime.watch.ahead import Ahead, read_ahead
+from edge_runtime.watch.ahead import read_ahead
 from edge_runtime.watch.foresight import Foreseen
+from edge_runtime.watch.opening import Ahead
 from tests.edge_runtime.findings import MOMENT
 from tests.edge_runtime.pictures import BRIGHT, DARK, picture
 from tests.engines import ScriptedEngine
