@@ -1,9 +1,9 @@
 """Each peer that is installed here computes the bundle's network."""
 
-import dataclasses
 import importlib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -45,7 +45,7 @@ def test_a_lopsided_border_is_where_it_belongs(name: str, tiny_bundle: Path) -> 
     pixels = np.random.default_rng(2).integers(0, 256, (4, 32, 32, 1)).astype(np.uint8)
     expected = run(model, pixels, threads=1).logits
 
-    peer = open_peer(name, dataclasses.replace(bundle.read(tiny_bundle), tflite=model))
+    peer = open_peer(name, msgspec.structs.replace(bundle.read(tiny_bundle), tflite=model))
 
     found = np.stack([peer.answer(one[np.newaxis]) for one in pixels])
     np.testing.assert_allclose(found, expected, atol=0.03 * np.abs(expected).max())
