@@ -20,6 +20,7 @@ from edge_runtime.answer import least_sides
 from edge_runtime.config.settings import Limits
 from edge_runtime.model.classifier import Classifier
 from edge_runtime.radiograph import careful
+from edge_runtime.radiograph.forked import forked_worker
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
 
 _LEFT_OUT = 4  # answers at the start, while the pipeline fills
@@ -43,10 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     material.add_arguments(parser, files=624)
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: %(default)s")
     args = parser.parse_args(arguments)
-    classifier, files = material.classifier(args), material.radiographs(args)
-    print(f"{len(files)} files, model {classifier.bundle.info.name}, {classifier.engine.name}")
-    with isolated(Limits(), stop=threading.Event()) as decoder:
+    with (
+        forked_worker() as worker,  # before anything else, as the watcher does
+        isolated(Limits(), stop=threading.Event(), first=worker) as decoder,
+    ):
         decoder.start()
+        classifier, files = material.classifier(args), material.radiographs(args)
+        print(f"{len(files)} files, model {classifier.bundle.info.name}, {classifier.engine.name}")
         _one_file(files[0], classifier, decoder)
         with material.workplace() as place:
             for heatmaps in (False, True):

@@ -24,6 +24,7 @@ from benchmarks import material
 from edge_runtime.config.settings import Limits
 from edge_runtime.finding import Finding
 from edge_runtime.model.classifier import Classifier
+from edge_runtime.radiograph.forked import forked_worker
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
 from edge_runtime.watch.answering import watch
 
@@ -159,10 +160,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
     parser.add_argument("--arriving", type=int, default=40, metavar="N", help="files that arrive one at a time")
     args = parser.parse_args(arguments)
-    classifier, files = material.classifier(args), material.radiographs(args)
-    print(f"{len(files)} files, model {classifier.bundle.info.name}, {classifier.engine.name}")
-    print("floor: a loop on one thread of read, decode, squash and infer that keeps nothing")
-    with material.workplace() as place, isolated(Limits(), stop=threading.Event()) as decoder:
+    with (
+        forked_worker() as worker,  # before anything else, as the watcher does
+        material.workplace() as place,
+        isolated(Limits(), stop=threading.Event(), first=worker) as decoder,
+    ):
+        classifier, files = material.classifier(args), material.radiographs(args)
+        print(f"{len(files)} files, model {classifier.bundle.info.name}, {classifier.engine.name}")
+        print("floor: a loop on one thread of read, decode, squash and infer that keeps nothing")
         _throughput(files, place, classifier, decoder, args.rounds)
         for heatmaps in (False, True):
             name = "with heat maps" if heatmaps else "without heat maps"

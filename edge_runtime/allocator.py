@@ -4,7 +4,13 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final
 
-_M_ARENA_MAX: Final = -8  # malloc.h of glibc
+# malloc.h of glibc
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
+
+_KEPT: Final = 8 << 20
+_LARGEST_KEPT: Final = 32 << 20
 
 
 def share_one_heap(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
@@ -19,7 +25,27 @@ def share_one_heap(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
     Returns:
         Whether the C library obeys.
     """
+    return _ask(library, {_M_ARENA_MAX: 1})
+
+
+def keep_for_the_next(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
+    """Keep some of what has been freed, where the C library is glibc.
+
+    By default the memory of a full-size picture is handed back to the system after each, and fetched page by page for
+    the next, which takes as long as decoding it.
+
+    Args:
+        library: Opens the C library of this process.
+
+    Returns:
+        Whether the C library obeys.
+    """
+    return _ask(library, {_M_MMAP_THRESHOLD: _LARGEST_KEPT, _M_TRIM_THRESHOLD: _KEPT})
+
+
+def _ask(library: Callable[[None], Any], settings: dict[int, int]) -> bool:
     try:
-        return bool(library(None).mallopt(_M_ARENA_MAX, 1))
+        obeyed = [library(None).mallopt(parameter, value) for parameter, value in settings.items()]
     except (OSError, AttributeError):
         return False  # another C library, such as musl, which has one heap anyway
+    return all(obeyed)

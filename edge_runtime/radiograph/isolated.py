@@ -4,7 +4,6 @@ import os
 import pickle
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,8 @@ from edge_runtime.errors import ImageError
 from edge_runtime.gate import Gate, Screened, ScreenedHere, Screening
 from edge_runtime.radiograph import careful, shared
 from edge_runtime.radiograph.decode import MOST_PIXELS, TOO_LARGE, Abandoned, Seen, inspect
-from edge_runtime.radiograph.process import has_said, start, worker_command
+from edge_runtime.radiograph.forked import Forked
+from edge_runtime.radiograph.process import Spawned, Worker, has_said, worker_command
 from edge_runtime.radiograph.reduce import Sides
 from edge_runtime.radiograph.room import memory_bytes
 from edge_runtime.radiograph.screening import AskedScreening, printable_sentence, understood
@@ -63,6 +63,7 @@ class IsolatedDecoder:
         alive: Called some times a second while the worker is waited for.
         note: Takes a sentence for the person who runs this, when a worker cannot be started.
         command: What starts the worker, given the descriptor that it shares.
+        first: The first worker, which has been started already; only its successors are started so.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class IsolatedDecoder:
         alive: Callable[[], None] = lambda: None,
         note: Callable[[str], None] = lambda _: None,
         command: Callable[[int], Sequence[str]] = worker_command,
+        first: Forked | None = None,
     ) -> None:
         self._seconds = seconds
         self._most_pixels = most_pixels
@@ -83,8 +85,8 @@ class IsolatedDecoder:
         self._alive = alive
         self._note = note
         self._command = command
-        self._file = shared.make()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._file = shared.make() if first is None else os.dup(first.file)
+        self._worker: Worker | None = first
         self._is_ready = False
         self._has_noted = False
         # What the worker has: the gate, and the picture it decoded last.
@@ -94,10 +96,10 @@ class IsolatedDecoder:
 
     def start(self) -> None:
         """Start the worker, if none is there, and do not wait for it."""
-        if self._process is None:
+        if self._worker is None:
             try:
-                self._process = start(self._command(self._file), self._file)
-            except (OSError, subprocess.SubprocessError) as error:
+                self._worker = Spawned(self._command(self._file), self._file)
+            except OSError as error:
                 self._say_unavailable(str(error))
 
     def limit(self, limits: Limits) -> None:
@@ -138,13 +140,13 @@ class IsolatedDecoder:
             gate: From the bundle.
         """
         is_there, self._grey = grey is self._grey, None
-        if is_there and self._process is not None:
+        if is_there and self._worker is not None:
             try:
                 self._ask_to_screen(gate)
             except OSError:
                 self._end()
             else:
-                self._screening = AskedScreening(self._screened, partial(has_said, self._process), grey, gate)
+                self._screening = AskedScreening(self._screened, partial(has_said, self._worker), grey, gate)
                 return self._screening
         return ScreenedHere(grey, gate)
 
@@ -156,13 +158,13 @@ class IsolatedDecoder:
     @property
     def process(self) -> int | None:
         """Of the worker, its id; ``None`` where there is none."""
-        return None if self._process is None else self._process.pid
+        return None if self._worker is None else self._worker.id
 
     def _make_ready(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
+        if self._worker is not None and self._worker.has_ended():
             self._end()  # it ended between two files
         self.start()
-        if self._process is None:
+        if self._worker is None:
             raise _Unavailable("it cannot be started")
         if not self._is_ready:
             try:
@@ -174,12 +176,11 @@ class IsolatedDecoder:
             self._is_ready = True
 
     def _ask(self, seen: Seen) -> NDArray[np.uint8]:
-        assert self._process is not None
-        assert self._process.stdin is not None
+        assert self._worker is not None
         self._grey = None
         try:
             shared.write(self._file, seen.data)
-            self._process.stdin.write(REQUEST.pack(shared.DECODE, len(seen.data), seen.by, seen.memory))
+            self._worker.ask(REQUEST.pack(shared.DECODE, len(seen.data), seen.by, seen.memory))
             self._grey = self._believe(self._wait(self._seconds))
             return self._grey
         except BrokenPipeError as error:
@@ -209,14 +210,13 @@ class IsolatedDecoder:
         raise ImageError(f"the decoder failed on it ({sentence})" if kind == shared.FAILED else sentence)
 
     def _ask_to_screen(self, gate: Gate) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
+        assert self._worker is not None
         if gate is not self._gate:
             pickled = pickle.dumps(gate, pickle.HIGHEST_PROTOCOL)
             shared.write(self._file, pickled)
-            self._process.stdin.write(REQUEST.pack(shared.GATE, len(pickled), 0, 0))
+            self._worker.ask(REQUEST.pack(shared.GATE, len(pickled), 0, 0))
             self._gate = gate
-        self._process.stdin.write(REQUEST.pack(shared.SCREEN, 0, 0, 0))
+        self._worker.ask(REQUEST.pack(shared.SCREEN, 0, 0, 0))
 
     def _screened(self, grey: NDArray[np.uint8], gate: Gate) -> tuple[Screened, float]:
         """What the worker says of a picture; where it says nothing that can be true, what this process finds."""
@@ -231,11 +231,10 @@ class IsolatedDecoder:
 
     def _wait(self, seconds: float) -> bytes:
         """The next message of the worker."""
-        assert self._process is not None
-        assert self._process.stdout is not None
+        assert self._worker is not None
         until = time.monotonic() + seconds
         poll = select.poll()
-        poll.register(self._process.stdout, select.POLLIN)
+        poll.register(self._worker.replies, select.POLLIN)
         while not poll.poll(_TICK_MILLISECONDS):
             self._alive()
             if self._stop.is_set():
@@ -243,20 +242,16 @@ class IsolatedDecoder:
                 raise Abandoned
             if time.monotonic() >= until:
                 raise TimeoutError
-        said = os.read(self._process.stdout.fileno(), REPLY.size + shared.MOST_SAID)
+        said = os.read(self._worker.replies, REPLY.size + shared.MOST_SAID)
         if not said:
             raise _Died
         return said
 
     def _end(self) -> int:
         """End the worker, if there is one; how it ended."""
-        process, self._process, self._is_ready = self._process, None, False
+        worker, self._worker, self._is_ready = self._worker, None, False
         self._gate = self._grey = None
-        if process is None:
-            return 0
-        with process:  # closes the pipes, and waits
-            process.kill()
-        return process.returncode
+        return 0 if worker is None else worker.end()
 
     def _say_unavailable(self, cause: str) -> None:
         if not self._has_noted:
@@ -271,10 +266,16 @@ def isolated(
     stop: threading.Event,
     alive: Callable[[], None] = lambda: None,
     note: Callable[[str], None] = lambda _: None,
+    first: Forked | None = None,
 ) -> Iterator[IsolatedDecoder]:
     """A decoder with the settings' limits, which ends its worker at last; the rest as for ``IsolatedDecoder``."""
     decoder = IsolatedDecoder(
-        seconds=limits.decode_seconds, most_pixels=limits.megapixels * 10**6, stop=stop, alive=alive, note=note
+        seconds=limits.decode_seconds,
+        most_pixels=limits.megapixels * 10**6,
+        stop=stop,
+        alive=alive,
+        note=note,
+        first=first,
     )
     try:
         yield decoder

@@ -1,7 +1,7 @@
 """The process that decodes for another one, so that a decoder that crashes or hangs takes no more than this with it.
 
 It reads requests from its standard input and answers on its standard output, and it ends when its standard input does.
-``isolated`` starts it.
+``isolated`` starts it, or it is a copy of the watcher (``forked``).
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.allocator import keep_for_the_next, share_one_heap
 from edge_runtime.errors import ImageError
 from edge_runtime.radiograph import shared
 from edge_runtime.radiograph.careful import STDERR, attentively
@@ -28,7 +29,8 @@ if TYPE_CHECKING:  # not loaded before it is asked for
     from edge_runtime.gate import Gate
 
 _STDIN, _STDOUT = 0, 1
-_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_NAME: Final = b"pneumo-decoder"  # what ps shows; 15 letters at most
 _SIDE: Final = 224
 _SLACK: Final = 32 << 20  # for the allocator, the interpreter and what it loads late
 
@@ -40,6 +42,8 @@ def main(file: int) -> None:
         file: Descriptor of the file in memory.
     """
     _withdraw()
+    share_one_heap()
+    keep_for_the_next()
     ear = os.memfd_create("stderr")
     os.dup2(ear, STDERR)
     cv2.setNumThreads(1)
@@ -101,6 +105,7 @@ def _withdraw() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, _NAME)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 

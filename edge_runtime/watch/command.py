@@ -25,6 +25,7 @@ from edge_runtime.options import (
     classifier_of,
     configuration,
 )
+from edge_runtime.radiograph.forked import Forked, forked_worker
 from edge_runtime.radiograph.isolated import isolated
 from edge_runtime.sinks import Sink
 from edge_runtime.sinks.told import Told
@@ -51,16 +52,25 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         EdgePneumoError: A folder, an option, the bundle or the engine cannot be used.
     """
+    share_one_heap()
+    with forked_worker() as worker:
+        return _run(arguments, worker)
+
+
+def _run(arguments: argparse.Namespace, worker: Forked | None) -> int:
     chosen = _checked(arguments)
     folder, results = watched_folders(chosen)
-    share_one_heap()
     notifier, health = Notifier.from_environment(), Health()
     with (
         stop_signals() as stop,
         reread_signal(stop) as on_reread,
         Told(names=chosen.settings.log.names) as told,
         isolated(
-            chosen.settings.limits, stop=stop, alive=partial(health.moved, "read-ahead"), note=told.note
+            chosen.settings.limits,
+            stop=stop,
+            alive=partial(health.moved, "read-ahead"),
+            note=told.note,
+            first=worker,
         ) as decoder,
         Panel(chosen.settings.gpio, health, note=told.note, runtime=runtime_directory()) as panel,
     ):
