@@ -8,7 +8,6 @@ on a slow one. Both are measured in processor time, so that a machine that is bu
 slow. ``docs/speed.md`` has what was measured.
 """
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable
@@ -233,7 +232,7 @@ class PaceWatch:
         self._last.append(milliseconds)
         if len(self._last) < _WINDOW:
             return
-        median = statistics.median(self._last)
+        median = sorted(self._last)[_WINDOW // 2]  # numpy would load 10 MB of itself for it
         if self._usual is None:
             self._usual = median
         usual = self._usual
