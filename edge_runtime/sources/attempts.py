@@ -32,7 +32,7 @@ class Attempts:
         self, root: str, retries: Retries, tell: Telling, seconds: float, monotonic: Callable[[], float]
     ) -> None:
         self._root, self._retries, self._tell = root, retries, tell
-        self._seconds, self._monotonic = seconds, monotonic
+        self.seconds, self._monotonic = seconds, monotonic
 
     def read(
         self, work: Work, path: str, max_bytes: int, patience: Patience | None
@@ -48,10 +48,24 @@ class Attempts:
         try:
             found = self._call(work, max_bytes, patience)
         except TimeoutError:
-            found = OSError(errno.ETIMEDOUT, f"nothing came for {self._seconds:g} s")
+            return self.left_behind(work, path)
         except Stopped:
             return None
         self._tell.answers()
+        return self._came_of(work, path, found)
+
+    def read_at_once(self, work: Work, path: str, max_bytes: int) -> bytes | OSError | ImageError | Unread | None:
+        """The same, in this thread."""
+        return self._came_of(work, path, self._call(work, max_bytes, None))
+
+    def left_behind(self, work: Work, path: str) -> bytes | OSError | ImageError | Unread | None:
+        """What is to be answered of a file of which the read was left behind."""
+        self._tell.answers()
+        return self._came_of(work, path, OSError(errno.ETIMEDOUT, f"nothing came for {self.seconds:g} s"))
+
+    def _came_of(
+        self, work: Work, path: str, found: bytes | OSError | ImageError | Unread
+    ) -> bytes | OSError | ImageError | Unread | None:
         if isinstance(found, OSError) and may_pass(found):
             is_parked = self._retries.failed(path, self._monotonic())
             self._tell.unread(work.source, found, self._retries, is_parked=is_parked)
@@ -73,4 +87,4 @@ class Attempts:
 
     def _call(self, work: Work, max_bytes: int, patience: Patience | None) -> bytes | OSError | ImageError | Unread:
         read = partial(read_file, self._root, work.key, work.state, max_bytes)
-        return read() if patience is None else patience.call(read, limit=self._seconds)
+        return read() if patience is None else patience.call(read, limit=self.seconds)

@@ -1,6 +1,5 @@
 """A folder, and all below it, as a source of radiographs."""
 
-import contextlib
 import os
 import stat
 import threading
@@ -20,11 +19,12 @@ from edge_runtime.sources.attempts import READ_SECONDS, Attempts
 from edge_runtime.sources.events import FolderEvents
 from edge_runtime.sources.listening import Listening
 from edge_runtime.sources.looks import First, Looks
-from edge_runtime.sources.patience import Patience, iterate
+from edge_runtime.sources.patience import Patience
 from edge_runtime.sources.reading import Unread
 from edge_runtime.sources.retry import Retries
 from edge_runtime.sources.scan import Bounds, walk
 from edge_runtime.sources.settle import Heard, Settling, rank
+from edge_runtime.sources.step import Step, steps
 from edge_runtime.sources.telling import Telling
 from edge_runtime.watch.disposal import Disposal
 
@@ -121,6 +121,7 @@ class FolderSource:
         self._events = events(Path(self._root), self._wake)
         self._listening = listening(self._root, self._events, retry=max(rescan, RESCAN_SECONDS), monotonic=monotonic)
         self._patience: Patience | None = None
+        self._taken: Step | None = None
         # Whether nothing has been found or heard of since a look through the folder began that may be the last.
         self._is_drained = False
         self._heard_by_look = 0
@@ -132,26 +133,45 @@ class FolderSource:
         self._taken_over: tuple[WatchSettings, int] | None = None
 
     def work(self, stop: threading.Event) -> Iterator[Work]:
-        found = self._find(stop)
         patience = self._patience = Patience(stop, self._tell.waiting, monotonic=self._monotonic)
+        taken = steps(self._find(stop), patience, self._step, self._left_behind)
         try:
-            for work in iterate(found, patience):
+            for step in taken:
                 self._tell.answers()
                 self._health.waiting(len(self._settling) + len(self._in_flight), self._looks.is_wanted)
-                if work is not None:
-                    yield work
+                if step.work is not None:
+                    self._taken = step
+                    yield step.work
             if not stop.is_set():
                 self._tell.answers()  # the last call has returned, too
         finally:
             self._patience = None
-            patience.end()
-            with contextlib.suppress(ValueError):  # it is in a call that does not return
-                found.close()
+            self._wake.set()
+            taken.close()
 
     def read(self, work: Work) -> bytes | OSError | ImageError | None:
         if work.is_settling:
             return self._attempts.peek(work, self._max_bytes, self._patience)
-        found = self._attempts.read(work, self._path(work.key), self._max_bytes, self._patience)
+        taken, self._taken = self._taken, None
+        if taken is not None and taken.work is work and taken.is_read:
+            return taken.data
+        return self._sorted(work, self._attempts.read(work, self._path(work.key), self._max_bytes, self._patience))
+
+    def _step(self, found: Iterator[Work | None]) -> Step:
+        return Step(found, self._read_at_once, self._attempts.seconds, self._monotonic)
+
+    def _read_at_once(self, work: Work) -> bytes | OSError | ImageError | None:
+        path = self._path(work.key)
+        return self._sorted(work, self._attempts.read_at_once(work, path, self._max_bytes))
+
+    def _left_behind(self, step: Step) -> None:
+        assert step.work is not None
+        step.data = self._sorted(step.work, self._attempts.left_behind(step.work, self._path(step.work.key)))
+        step.is_read = True
+
+    def _sorted(
+        self, work: Work, found: bytes | OSError | ImageError | Unread | None
+    ) -> bytes | OSError | ImageError | None:
         if found is not None and not isinstance(found, Unread):
             return found
         self._release(work)

@@ -4,10 +4,12 @@ No signal and no time limit ends a thread that the kernel keeps in such a call. 
 to hear that the end is asked for, to say what is waited for, and to go on without that one file.
 """
 
+import operator
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -19,13 +21,14 @@ class Stopped(Exception):  # noqa: N818 (it is no error)
     """The end was asked for while a call was waited for."""
 
 
-class _Call:
+class Call(Generic[T]):
     """A call and what became of it."""
 
-    def __init__(self, function: Callable[[], object]) -> None:
+    def __init__(self, function: Callable[[], T], began: float) -> None:
+        self.began = began
         self._function = function
         self._done = threading.Event()
-        self._result: object = None
+        self._result: T | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -39,10 +42,10 @@ class _Call:
     def wait(self, seconds: float) -> bool:
         return self._done.wait(seconds)
 
-    def result(self) -> object:
+    def result(self) -> T:
         if self._error is not None:
             raise self._error
-        return self._result
+        return cast(T, self._result)
 
 
 class _Worker:
@@ -50,11 +53,11 @@ class _Worker:
 
     def __init__(self) -> None:
         self._next = threading.Semaphore(0)
-        self._call: _Call | None = None
+        self._call: Call[Any] | None = None
         # A daemon: the program's end does not wait for it.
         threading.Thread(target=self._run, name="folder", daemon=True).start()
 
-    def begin(self, call: _Call) -> None:
+    def begin(self, call: Call[Any]) -> None:
         self._call = call
         self._next.release()
 
@@ -90,39 +93,54 @@ class Patience:
     ) -> None:
         self._stop, self._waiting, self._monotonic = stop, waiting, monotonic
         self._worker = _Worker()
-        self._left_behind: list[_Call] = []
+        self._left_behind: list[Call[Any]] = []
 
     def call(self, function: Callable[[], T], *, limit: float | None = None) -> T:
-        """Make a call.
+        """Make a call, and wait for it.
 
         Args:
             function: What to call; what it raises is raised here.
-            limit: Seconds after which the call is left behind and a new thread makes the next one. At most four are
-                left behind at a time; after that there is no limit.
+            limit: Seconds after which it is too long.
 
         Raises:
             TimeoutError: It was left behind.
             Stopped: The end was asked for.
         """
-        call = _Call(function)
+        is_too_long = (lambda _: False) if limit is None else partial(operator.le, limit)
+        return self.result(self.begin(function), is_too_long)
+
+    def begin(self, function: Callable[[], T]) -> Call[T]:
+        """Begin a call, when the one before has been waited for."""
+        call = Call(function, self._monotonic())
         self._worker.begin(call)
-        if call.wait(_TICK_SECONDS):
-            return cast(T, call.result())
-        began = self._monotonic() - _TICK_SECONDS
+        return call
+
+    def result(self, call: Call[T], is_too_long: Callable[[float], bool] = lambda _: False) -> T:
+        """Wait for a call.
+
+        Args:
+            call: From ``begin``; what it raised is raised here.
+            is_too_long: Whether, after so many seconds, it is to be left behind, and a new thread makes the next one.
+                At most four are left behind at a time; after that there is no limit.
+
+        Raises:
+            TimeoutError: It was left behind.
+            Stopped: The end was asked for.
+        """
         while not call.wait(_TICK_SECONDS):
-            waited = self._monotonic() - began
+            waited = self._monotonic() - call.began
             self._waiting(waited)
             if self._stop.is_set():
                 raise Stopped
-            if limit is not None and waited >= limit and self._leave_behind(call):
+            if is_too_long(waited) and self._leave_behind(call):
                 raise TimeoutError
-        return cast(T, call.result())
+        return call.result()
 
     def end(self) -> None:
         """Let the thread end, as soon as it can."""
         self._worker.end()
 
-    def _leave_behind(self, call: _Call) -> bool:
+    def _leave_behind(self, call: Call[Any]) -> bool:
         self._left_behind = [other for other in self._left_behind if not other.wait(0.0)]
         if len(self._left_behind) >= MOST_LEFT_BEHIND:
             return False
@@ -130,18 +148,3 @@ class Patience:
         self._worker.end()
         self._worker = _Worker()
         return True
-
-
-_NO_MORE: Final = object()
-
-
-def iterate(items: Iterator[T], patience: Patience) -> Iterator[T]:
-    """The same items, each waited for with patience; the end where it was asked for."""
-    while True:
-        try:
-            item: object = patience.call(lambda: next(items, _NO_MORE))
-        except Stopped:
-            return
-        if item is _NO_MORE:
-            return
-        yield cast(T, item)

@@ -90,9 +90,9 @@ class Opening(Generic[Known]):
             return Ahead(work, prepared, self._look_up(work, prepared.unscreened, classifier), foreseen)
         opened = self._decode(work, data, milliseconds, classifier)
         del data
+        prepared = self._begin(opened, classifier)  # the gate looks at it while this thread looks it up
         known = self._look_up(work, opened, classifier)
-        prepared = self._begin(opened, classifier) if known is None else Prepared(opened, None, classifier)
-        return Ahead(work, prepared, known)
+        return Ahead(work, prepared if known is None else Prepared(opened, None, classifier), known)
 
     def _read(self, work: Work) -> tuple[bytes | OSError | ImageError | None, float]:
         start = self._clock.seconds()

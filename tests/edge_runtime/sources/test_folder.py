@@ -16,7 +16,7 @@ from edge_runtime.config.settings import WatchSettings
 from edge_runtime.errors import ImageError, UsageError
 from edge_runtime.file_state import FileState
 from edge_runtime.health.health import Health
-from edge_runtime.sources import Work, attempts, patience, reading, retry, telling
+from edge_runtime.sources import Work, attempts, patience, reading, retry, step, telling
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.events import FolderEvents
 from edge_runtime.sources.folder import MAX_BYTES, FolderSource
@@ -275,25 +275,76 @@ def test_a_subfolder_that_cannot_be_looked_through_is_told_once() -> None:
     assert notes == [f"{folder}/locked cannot be looked at: Permission denied"]
 
 
-def test_a_file_that_vanished_is_dropped_and_told(tmp_path: Path) -> None:
+def between_found_and_read(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> None:
+    """Something happens once, before the first file is read."""
+    really, waiting = reading.read_file, [happen]
+
+    def read_file(root: str, name: bytes, state: FileState, max_bytes: int) -> object:
+        while waiting:
+            waiting.pop()()
+        return really(root, name, state, max_bytes)
+
+    monkeypatch.setattr(attempts, "read_file", read_file)
+
+
+def test_a_file_that_vanished_is_dropped_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path / "a.png", b"x")
     notes: list[str] = []
-    source, (work,) = drained(tmp_path, note=notes.append)
-    path.unlink()
+    between_found_and_read(monkeypatch, path.unlink)
 
-    assert source.read(work) is None
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0), note=notes.append)
+
+    assert read_all(source) == {}
     assert notes == ["a.png was gone before it could be read"]
 
 
-def test_a_file_that_changed_before_it_was_read_is_yielded_anew(tmp_path: Path) -> None:
+def test_a_file_that_changed_before_it_was_read_is_yielded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path / "a.png", b"x")
-    source, (work,) = drained(tmp_path)
-    put(path, b"changed")
+    between_found_and_read(monkeypatch, lambda: put(path, b"changed"))
 
-    assert source.read(work) is None
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0))
 
-    (again,) = source.work(threading.Event())
-    assert source.read(again) == b"changed"
+    assert read_all(source) == {"a.png": b"changed"}
+
+
+def test_what_is_read_is_what_was_found(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.png", b"x")
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0))
+
+    with closing(cast(Generator[Work, None, None], source.work(threading.Event()))) as found:
+        work = next(found)
+        path.unlink()
+        first, again = source.read(work), source.read(work)
+
+    assert first == b"x"
+    assert again is None  # read anew, and gone
+
+
+@pytest.mark.parametrize("size", [step.READ_AT_ONCE_BYTES, step.READ_AT_ONCE_BYTES + 1])
+def test_the_next_file_is_read_ahead_while_one_is_decoded_unless_it_is_large(tmp_path: Path, size: int) -> None:
+    put(tmp_path / "a.png", b"x", age=100)
+    large = put(tmp_path / "b.png", bytes(size))
+    read_ahead = threading.Event()
+    source = FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0))
+    really = source._attempts.read_at_once
+
+    def read_at_once(work: Work, path: str, max_bytes: int) -> object:
+        data = really(work, path, max_bytes)
+        if work.source == "b.png":
+            read_ahead.set()
+        return data
+
+    source._attempts.read_at_once = read_at_once  # type: ignore[method-assign,assignment]
+    found = source.work(threading.Event())
+    next(found)
+
+    assert read_ahead.wait(0.5 if size > step.READ_AT_ONCE_BYTES else DEADLINE) == (size <= step.READ_AT_ONCE_BYTES)
+    work = next(found)
+    large.unlink()
+    assert source.read(work) == (bytes(size) if size <= step.READ_AT_ONCE_BYTES else None)
+    assert list(found) == []
 
 
 def test_work_in_hand_is_not_yielded_twice(tmp_path: Path) -> None:
@@ -394,13 +445,16 @@ def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
 def test_once_a_folder_that_goes_away_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     put(folder / "a.png", b"x")
-    source = FolderSource(folder, nothing_known, once=True, settling=Settling(0.0))
-    work = source.work(threading.Event())
-    next(work)
-    folder.rename(tmp_path / "away")
+
+    def knows(_name: bytes, _state: FileState) -> bool:
+        if folder.exists():
+            folder.rename(tmp_path / "away")
+        return False
+
+    source = FolderSource(folder, knows, once=True, settling=Settling(0.0))
 
     with pytest.raises(UsageError, match="cannot be looked at any more: No such file or directory"):
-        next(work)
+        list(source.work(threading.Event()))
 
 
 def test_stops_when_told(tmp_path: Path) -> None:
@@ -558,24 +612,20 @@ def test_a_parked_file_is_tried_again_and_by_the_next_start(
     put(tmp_path / "bad.png", b"bad", age=100)
     disk.errors, stop, health = {b"bad.png": errno.EIO}, threading.Event(), Health()
     source = FolderSource(tmp_path, nothing_known, settling=Settling(0.0), rescan=NEVER, health=health)
-    given = []
+    given = dict[str, object]()
 
     for work in source.work(stop):
         if (data := source.read(work)) is not None:
-            given.append(data)
-            stop.set()
-        put(tmp_path / f"{len(disk.reads)}.png", b"x")  # others can be read, so that it is not the folder
-        if disk.reads.count(b"bad.png") == 9:
+            given[work.source] = data
+        if work.source == "bad.png" and data is None:
+            put(tmp_path / f"{len(disk.reads)}.png", b"x")  # others can be read, so that it is not the folder
+        if disk.errors and disk.reads.count(b"bad.png") >= 9:
             assert health.snapshot().degraded
             disk.errors.clear()
-        if disk.reads[-1] != b"bad.png":
-            stop.clear()
-            given.clear()
-            source.done(work)
-        if disk.reads.count(b"bad.png") > 9:
-            break
+        if "bad.png" in given:
+            stop.set()
 
-    assert given == [b"bad"]
+    assert given["bad.png"] == b"bad"
     assert read_all(FolderSource(tmp_path, nothing_known, once=True, settling=Settling(0.0)))["bad.png"] == b"bad"
 
 
@@ -906,18 +956,23 @@ def test_without_a_watch_for_each_folder_the_state_is_degraded_until_there_are_e
 # A folder that is moved or linked
 
 
-def test_a_subfolder_replaced_by_a_link_before_a_file_in_it_is_read(tmp_path: Path) -> None:
-    put(tmp_path / "in" / "ward" / "a.png", b"x")
-    source, (work,) = drained(tmp_path / "in")
-    (tmp_path / "in" / "ward").rename(tmp_path / "outside")
-    (tmp_path / "in" / "ward").symlink_to(tmp_path / "outside")
+def test_a_subfolder_replaced_by_a_link_before_a_file_in_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward = tmp_path / "in" / "ward"
+    put(ward / "a.png", b"x")
+    source = FolderSource(tmp_path / "in", nothing_known, once=True, settling=Settling(0.0))
 
-    assert source.read(work) is None
+    def replace() -> None:
+        ward.rename(tmp_path / "outside")
+        ward.symlink_to(tmp_path / "outside")
 
-    (link,) = source.work(threading.Event())
-    refusal = source.read(link)
-    assert link.source == "ward"
-    assert isinstance(refusal, ImageError)
+    between_found_and_read(monkeypatch, replace)
+
+    given = read_all(source)
+
+    assert list(given) == ["ward"]
+    assert isinstance(given["ward"], ImageError)
 
 
 def test_a_burst_of_events_of_one_file_makes_it_look_through_the_folder(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge_runtime.sources import patience as patience_module
-from edge_runtime.sources.patience import Patience, Stopped, iterate
+from edge_runtime.sources.patience import Patience, Stopped
 
 DEADLINE = 30.0
 
@@ -107,16 +107,28 @@ def test_one_that_has_returned_makes_room_for_another(share: Share) -> None:
     again.back.set()
 
 
-def test_iterates_until_the_end_or_the_stop(share: Share) -> None:
-    stop = threading.Event()
-    patience = Patience(stop, lambda _: stop.set())
+def test_a_call_is_made_while_something_else_is_done(share: Share) -> None:
+    patience = Patience(threading.Event(), lambda _: None)
 
-    def items() -> Iterator[str]:
-        yield "one"
-        yield share.read()
+    call = patience.begin(share.read)
+    share.back.set()
 
-    assert list(iterate(iter("abc"), patience)) == ["a", "b", "c"]
-    assert list(iterate(items(), patience)) == ["one"]
+    assert patience.result(call) == "data"
+
+
+def test_who_waits_says_what_is_too_long(share: Share) -> None:
+    waits: list[float] = []
+    patience = Patience(threading.Event(), lambda _: None)
+
+    def is_too_long(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 3
+
+    with pytest.raises(TimeoutError):
+        patience.result(patience.begin(share.read), is_too_long)
+
+    assert waits == sorted(waits)
+    assert patience.call(lambda: "another") == "another"
 
 
 def test_its_thread_ends() -> None:
