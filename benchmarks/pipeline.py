@@ -28,7 +28,7 @@ from edge_runtime.radiograph.forked import forked_worker
 from edge_runtime.radiograph.isolated import IsolatedDecoder, isolated
 from edge_runtime.watch.answering import watch
 
-_SETTLE = 0.2  # seconds; the program's default is 1
+_SETTLE = 0.2  # seconds; the program's default is 0.8
 
 
 class Stopwatch:

@@ -44,7 +44,7 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     folder: Path | None = None
     results: Path | None = None
     order: Order = "oldest"
-    settle: Settle = 1.0
+    settle: Settle = 0.8
     rescan: Interval = 60.0
     poll: Interval = 5.0
     heatmaps: bool = True

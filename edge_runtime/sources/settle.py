@@ -11,11 +11,11 @@ from typing import Literal
 
 from edge_runtime.file_state import FileState
 
-DEFAULT_DELAY = 1.0
+DEFAULT_DELAY = 0.8
 """Seconds a file must lie unchanged.
 
-Long enough for the pauses inside one copy (a network hiccup, a scanner between two blocks), short enough that a person
-who waits for the answer does not notice it next to walking to the screen.
+Long enough for the pauses between two programs that write one file (a copy, then its time stamps or a tag), short
+enough that its answer is on the disk within a second. A pause inside one copy does not matter: its file is still open.
 """
 
 PATIENCE = 30.0

@@ -1,10 +1,10 @@
 """What an answer takes, done while its file settles.
 
-A file that its writer has closed is answered when it has lain unchanged for a second. In that second its answer is
-prepared: the file is read, decoded, screened and inferred, and the heat map drawn. When the file is complete it is read
-again, as any other. Where it then holds the same bytes, and the same model is to answer, what was prepared is taken.
-Where it does not, nothing of it is. So no answer rests on what a file held before it was complete, and who waits for it
-waits for the writing alone.
+A file that its writer has closed is answered when it has lain unchanged for most of a second. In that time its answer
+is prepared: the file is read, decoded, screened and inferred, and the heat map drawn. When the file is complete it is
+read again, as any other. Where it then holds the same bytes, and the same model is to answer, what was prepared is
+taken. Where it does not, nothing of it is. So no answer rests on what a file held before it was complete, and who waits
+for it waits for the writing alone.
 """
 
 import hashlib
