@@ -30,7 +30,6 @@ _OPTIONS = ("--settle", "0.02")
 # Long enough for the answer to be prepared while the file settles.
 _FORESEEING = ("--settle", "0.15")
 _FRESH = 50  # every so many starts
-_WITH_DECODER = 10
 _FORESEEN = 0.25
 _MOMENTS = {"start": 0.35, "work": 0.5, "idle": 0.15}
 
@@ -67,9 +66,7 @@ class Killer:
             self.killed["start, fresh"] += 1
             return "start, fresh"
         began = time.monotonic()
-        watcher = watchers.watch(
-            self.folder, self.results, *self._options(), bundle=self._bundle, decoder=not self._starts % _WITH_DECODER
-        )
+        watcher = watchers.watch(self.folder, self.results, *self._options(), bundle=self._bundle)
         if moment == "start":
             time.sleep(self._random.random() * 1.2 * self._start_seconds)
             self._put(arriving[before:])

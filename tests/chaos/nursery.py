@@ -1,11 +1,8 @@
 """A process that has loaded the program and starts it again and again: ``python -m tests.chaos.nursery``.
 
 Two thirds of a start are spent loading modules, where nothing can be lost. Thousands of starts become affordable when
-that is done once: each run is a fork of this process. It reads lines of JSON, ``{"start": [words], "out": file,
-"python": executable}`` and ``{"wait": process}``, and answers each with a line.
-
-Without an executable the program decodes in its own process, as it does where no other can be started: that one would
-be an interpreter of its own each time.
+that is done once: each run is a fork of this process. It reads lines of JSON, ``{"start": [words], "out": file}`` and
+``{"wait": process}``, and answers each with a line.
 """
 
 import json
@@ -42,7 +39,7 @@ def main() -> None:
             if not process:
                 os.close(questions.fileno())
                 os.close(answers.fileno())
-                _be_the_program(question["start"], question["out"], question["python"])
+                _be_the_program(question["start"], question["out"])
             running.add(process)
             answer = process
         else:
@@ -54,14 +51,13 @@ def main() -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def _be_the_program(words: list[str], out: str, python: str) -> NoReturn:
+def _be_the_program(words: list[str], out: str) -> NoReturn:
     from edge_runtime.cli import main as program
 
     file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)
-    sys.executable = python
     sys.argv = ["edge-pneumo", *words]
     sys.exit(program(words))
 

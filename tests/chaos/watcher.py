@@ -98,16 +98,14 @@ class Nursery:
             env=environment() | ({} if shim is None else shim.environment),
         )
 
-    def watch(
-        self, folder: Path, results: Path, *options: str, bundle: Path | None = None, decoder: bool = False
-    ) -> Watcher:
-        """Start ``edge-pneumo watch``, on one thread, with a process of its own for decoding or without."""
+    def watch(self, folder: Path, results: Path, *options: str, bundle: Path | None = None) -> Watcher:
+        """Start ``edge-pneumo watch``, on one thread."""
         words = ["watch", str(folder), "--results", str(results), "--threads", "1", *options]
         if bundle is not None:
             words += ["--bundle", str(bundle)]
         self._started += 1
         out = self._folder / f"printed-{self._started}"
-        question = {"start": words, "out": str(out), "python": sys.executable if decoder else "/nowhere/python"}
+        question = {"start": words, "out": str(out)}
         return Watcher(self, int(self._ask(question)), out)
 
     def reap(self, process: int) -> int:
