@@ -399,7 +399,8 @@ def test_a_model_is_exchanged_between_two_radiographs(
         reread(reloader, told)
         put(folder / "2.png", picture(DARK, seed=2))
         listener.wait_for(3)
-        put(folder / "3.png", b"x" * 1_000_001)
+        # Moved in: where nothing settles it would be read while it is written.
+        put(tmp_path / "3.png", b"x" * 1_000_001).rename(folder / "3.png")
         heard = listener.wait_for(4)
         gc.collect()
         assert first() is None  # it has given its memory back
