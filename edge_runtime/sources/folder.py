@@ -139,6 +139,8 @@ class FolderSource:
             for step in taken:
                 self._tell.answers()
                 self._health.waiting(len(self._settling) + len(self._in_flight), self._looks.is_wanted)
+                if stop.is_set():
+                    break  # what has been found ahead is found again
                 if step.work is not None:
                     self._taken = step
                     yield step.work

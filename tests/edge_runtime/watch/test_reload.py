@@ -397,9 +397,9 @@ def test_a_model_is_exchanged_between_two_radiographs(
             "[watch]\nheatmaps = false\nsettle = 0\n[limits]\nmegabytes = 1\n"
         )
         reread(reloader, told)
-        put(folder / "2.png", picture(DARK, seed=2))
+        # Moved in: where nothing settles they would be read while they are written.
+        put(tmp_path / "2.png", picture(DARK, seed=2)).rename(folder / "2.png")
         listener.wait_for(3)
-        # Moved in: where nothing settles it would be read while it is written.
         put(tmp_path / "3.png", b"x" * 1_000_001).rename(folder / "3.png")
         heard = listener.wait_for(4)
         gc.collect()

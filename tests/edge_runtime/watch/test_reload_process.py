@@ -60,7 +60,8 @@ class Watcher:
             pass
 
     def answer(self, name: str, level: int) -> Finding:
-        put(self.home / "in" / name, picture(level, seed=len(name)))
+        # Moved in: where nothing settles it would be read while it is written.
+        put(self.home / name, picture(level, seed=len(name))).rename(self.home / "in" / name)
         self.until(name)
         return from_json((self.home / "out" / f"{name}.json").read_bytes())
 
