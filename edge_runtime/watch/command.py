@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace, worker: Forked | None) -> int:
         Panel(chosen.settings.gpio, health, note=told.note, runtime=runtime_directory()) as panel,
     ):
         check_folders(folder, results)
-        decoder.start()  # it loads what it needs while this process does
+        decoder.start()  # one that is no copy of this process loads what it needs meanwhile
         seen = store.stamp(store.folder(os.environ))
         # Nothing else here keeps the classifier: one that is exchanged gives its memory back.
         tell = TellHealth(health, told.note)
